@@ -1,0 +1,21 @@
+"""What a person is told when something cannot be done: one sentence, the value, the expectation, the way out."""
+
+
+class TqsError(Exception):
+    """Expected failure with a message for people; the command line prints it and exits with 1."""
+
+
+class SettingsError(TqsError):
+    """A setting has a value that cannot be used."""
+
+
+class RecordsError(TqsError):
+    """The database, its schema or a file of records cannot be used."""
+
+
+class UnfitDataError(TqsError):
+    """The records do not carry a model: too few rows, one class, a leak."""
+
+
+class ModelError(TqsError):
+    """A model artifact or a version cannot be used."""
