@@ -1,0 +1,52 @@
+"""The tables of the application database, as SQLAlchemy Core tables on one `metadata`.
+
+people (tutors, students and the versions of their profiles), sessions (with reschedules), scoring (tutor scores,
+stored predictions), models (artifacts and decisions), operations (work to do, mails, keys, audit).
+"""
+
+from records.tables.base import metadata
+from records.tables.models import model_decisions, models
+from records.tables.operations import (
+    api_keys,
+    audit_log,
+    drift_reports,
+    email_reports,
+    import_rejects,
+    imports,
+    interventions,
+    people,
+    work_items,
+)
+from records.tables.people import student_profiles, students, tutor_profiles, tutors
+from records.tables.scoring import (
+    match_predictions,
+    session_reschedule_predictions,
+    tutor_score_history,
+    tutor_scores,
+)
+from records.tables.sessions import reschedules, sessions
+
+__all__ = [
+    "api_keys",
+    "audit_log",
+    "drift_reports",
+    "email_reports",
+    "import_rejects",
+    "imports",
+    "interventions",
+    "match_predictions",
+    "metadata",
+    "model_decisions",
+    "models",
+    "people",
+    "reschedules",
+    "session_reschedule_predictions",
+    "sessions",
+    "student_profiles",
+    "students",
+    "tutor_profiles",
+    "tutor_score_history",
+    "tutor_scores",
+    "tutors",
+    "work_items",
+]

@@ -1,0 +1,115 @@
+"""Settings: one typed class, read from the environment, that refuses to start with a value it cannot use."""
+
+from __future__ import annotations
+
+import zoneinfo
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from tqs.errors import SettingsError
+
+POSTGRESQL_DRIVERS = ("postgresql", "postgres", "postgresql+psycopg2")
+
+
+def _named(name: str) -> AliasChoices:
+    """`TQS_<NAME>`, or the name that the older build used."""
+    return AliasChoices(f"TQS_{name}", name)
+
+
+class Settings(BaseSettings):
+    """Every setting of the product; each is an environment variable with the prefix `TQS_`.
+
+    `home` holds what is kept on disk (embedded database, MLflow's files, keys). `database_url` names a
+    PostgreSQL server; unset, an embedded one keeps its data in `home`. Probabilities below `*_low` are low
+    risk, from `*_high` on high risk. `timezone` decides what is morning and which day a session is on.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="TQS_", extra="ignore", frozen=True, populate_by_name=True)
+
+    home: Path = Path(".tqs")
+    env: Literal["production", "development"] = "production"
+    database_url: SecretStr | None = Field(default=None, validation_alias=_named("DATABASE_URL"))
+    api_key: SecretStr | None = Field(default=None, validation_alias=_named("API_KEY"))
+    timezone: str = "UTC"
+    api_port: int = Field(default=3000, ge=1, le=65535)
+    api_workers: int = Field(default=2, ge=1, le=64)
+    dashboard_port: int = Field(default=5006, ge=1, le=65535)
+    mlflow_port: int = Field(default=5000, ge=1, le=65535)
+    prefect_port: int = Field(default=4200, ge=1, le=65535)
+    match_risk_low: float = Field(default=0.3, gt=0, lt=1, validation_alias=_named("MATCH_RISK_THRESHOLD_LOW"))
+    match_risk_high: float = Field(default=0.7, gt=0, lt=1, validation_alias=_named("MATCH_RISK_THRESHOLD_HIGH"))
+    reschedule_risk_low: float = Field(
+        default=0.15, gt=0, lt=1, validation_alias=_named("RESCHEDULE_RISK_THRESHOLD_LOW")
+    )
+    reschedule_risk_high: float = Field(
+        default=0.35, gt=0, lt=1, validation_alias=_named("RESCHEDULE_RISK_THRESHOLD_HIGH")
+    )
+    no_show_risk_low: float = Field(default=0.05, gt=0, lt=1, validation_alias=_named("NO_SHOW_RISK_THRESHOLD_LOW"))
+    no_show_risk_high: float = Field(default=0.15, gt=0, lt=1, validation_alias=_named("NO_SHOW_RISK_THRESHOLD_HIGH"))
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, home: Path) -> Path:
+        return home.expanduser().resolve()
+
+    @field_validator("timezone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        if name not in zoneinfo.available_timezones():
+            raise ValueError(f"{name!r} is no time zone of the IANA database; write one like 'Europe/Berlin'")
+        return name
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None or not value.get_secret_value():
+            return None
+        try:
+            url = make_url(value.get_secret_value())
+        except ArgumentError:
+            raise ValueError("is no database URL; write postgresql://user:password@host/database") from None
+        if url.drivername not in POSTGRESQL_DRIVERS:
+            raise ValueError(f"names {url.drivername!r}; only PostgreSQL is supported (postgresql://...)")
+        if not url.database:
+            raise ValueError("names no database; write postgresql://user:password@host/database")
+        return value
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        for target in ("match", "reschedule", "no_show"):
+            low, high = self.risk_thresholds(target)
+            if low >= high:
+                raise ValueError(f"the low {target} threshold {low} must lie below the high one {high}")
+        ports = [self.api_port, self.dashboard_port, self.mlflow_port, self.prefect_port]
+        if len(set(ports)) < len(ports):
+            raise ValueError(f"the ports {ports} must differ from each other")
+        return self
+
+    def risk_thresholds(self, target: str) -> tuple[float, float]:
+        """The probabilities from which `target` is of medium and of high risk."""
+        return getattr(self, f"{target}_risk_low"), getattr(self, f"{target}_risk_high")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read the settings from the environment.
+
+    Raises
+    ------
+    SettingsError
+        naming each setting with a value that cannot be used.
+    """
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # values are validated right there
+    except ValidationError as error:
+        lines = [_explain(item["loc"], item["msg"]) for item in error.errors(include_input=False, include_url=False)]
+        raise SettingsError("; ".join(lines)) from None
+
+
+def _explain(location: tuple[int | str, ...], message: str) -> str:
+    name = str(location[0]).removeprefix("TQS_").upper() if location else ""
+    return f"{'TQS_' + name if name else 'settings'}: {message.removeprefix('Value error, ')}"
