@@ -1,0 +1,1 @@
+"""Split, pipeline, tuning, calibration, evaluation, gate, artifact, registry, predictor."""

@@ -1,0 +1,95 @@
+"""The pipeline: standard scaling, then gradient-boosted trees of XGBoost, through its native interface.
+
+With `threads=1` and a seed the booster's bytes are the same on every run.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Final
+
+import numpy as np
+import xgboost
+from numpy.typing import NDArray
+
+from modelling.artifact import Scaler
+
+Float32 = NDArray[np.float32]
+Float64 = NDArray[np.float64]
+Int8 = NDArray[np.int8]
+
+MAX_BINS: Final = 256
+
+
+@dataclass(frozen=True, slots=True)
+class TreeParameters:
+    """What the tuning chooses; names and meanings are XGBoost's."""
+
+    max_depth: int = 4
+    learning_rate: float = 0.1
+    min_child_weight: float = 5.0
+    gamma: float = 0.0
+    subsample: float = 0.8
+    colsample_bytree: float = 0.8
+    reg_lambda: float = 1.0
+    reg_alpha: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FittedPipeline:
+    """A scaler and the booster that was fitted on what it scaled."""
+
+    scaler: Scaler
+    booster: xgboost.Booster
+
+    def log_odds(self, X: NDArray[np.floating]) -> Float32:
+        """The booster's log odds (n,) for an unscaled feature matrix (n, features)."""
+        margin: Float32 = self.booster.inplace_predict(scale(X, self.scaler), predict_type="margin")
+        return margin
+
+
+def fit_scaler(X: NDArray[np.floating]) -> Scaler:
+    """Mean and standard deviation of each column; a column that does not vary is scaled by 1."""
+    spread = X.std(axis=0)
+    return Scaler(
+        mean=tuple(X.mean(axis=0).tolist()),
+        scale=tuple(np.where(spread > 1e-12 * (1 + np.abs(X).max(axis=0)), spread, 1.0).tolist()),
+    )
+
+
+def scale(X: NDArray[np.floating], scaler: Scaler) -> Float32:
+    """(X − mean) / scale as float32, which is what the booster sees."""
+    scaled: Float32 = ((X - np.array(scaler.mean)) / np.array(scaler.scale)).astype(np.float32)
+    return scaled
+
+
+def booster_parameters(parameters: TreeParameters, seed: int, threads: int) -> dict[str, float | int | str]:
+    """All of XGBoost's parameters for a fit, with nothing left to its defaults that would change a model.
+
+    No class weights: they move the mean prediction away from what happens, and these are probabilities.
+    """
+    return {
+        **asdict(parameters),
+        "objective": "binary:logistic",
+        "eval_metric": "logloss",
+        "tree_method": "hist",
+        "max_bin": MAX_BINS,
+        "seed": seed,
+        "nthread": threads,
+        "verbosity": 0,
+    }
+
+
+def fit_pipeline(
+    X: NDArray[np.floating], y: Int8, parameters: TreeParameters, *, trees: int, seed: int, threads: int
+) -> FittedPipeline:
+    """Fit scaler and booster on a feature matrix (n, features) and labels 0 or 1 (n,)."""
+    scaler = fit_scaler(X)
+    matrix = xgboost.QuantileDMatrix(scale(X, scaler), label=y, max_bin=MAX_BINS, nthread=threads)
+    booster = xgboost.train(booster_parameters(parameters, seed, threads), matrix, num_boost_round=trees)
+    return FittedPipeline(scaler, booster)
+
+
+def booster_bytes(booster: xgboost.Booster) -> bytes:
+    """The booster in UBJSON, the format that the artifact keeps."""
+    return bytes(booster.save_raw(raw_format="ubj"))
