@@ -1,0 +1,1 @@
+"""The BentoML service: native model endpoints, REST routers, the auth layer."""

@@ -1,0 +1,1 @@
+"""The Panel application: one file a page."""

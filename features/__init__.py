@@ -1,0 +1,1 @@
+"""Features, labels and the as-of sample: pure and vectorised, columns in, columns out."""

@@ -1,0 +1,1 @@
+"""Prefect flows: they decide when each step runs and compute nothing themselves."""

@@ -1,0 +1,1 @@
+"""What happened: tables, migrations, the store, import with quarantine, the synthetic world."""

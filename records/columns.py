@@ -43,7 +43,7 @@ class Columns:
     def __len__(self) -> int:
         return len(getattr(self, fields(self)[0].name))
 
-    def take(self, rows: Int64 | Bool) -> "Columns":
+    def take(self, rows: Int64 | Bool) -> Columns:
         """The rows named by index or mask, as the same kind of table."""
         return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 

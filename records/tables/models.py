@@ -28,7 +28,13 @@ models = Table(
     CheckConstraint("version ~ '^v[1-9][0-9]*$'", name="version_form"),
     CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256_form"),
 )
-Index("uq_models_target_alias", models.c.target, models.c.alias, unique=True, postgresql_where=models.c.alias.is_not(None))
+Index(
+    "uq_models_target_alias",
+    models.c.target,
+    models.c.alias,
+    unique=True,
+    postgresql_where=models.c.alias.is_not(None),
+)
 
 model_decisions = Table(
     "model_decisions",

@@ -1,6 +1,18 @@
 """What running the product needs: work to do, mails, interventions, drift reports, keys, people, audit, imports."""
 
-from sqlalchemy import BigInteger, Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from records.columns import TARGETS
@@ -26,7 +38,12 @@ work_items = Table(
     *created_updated(),
     one_of("state", ("pending", "done", "failed")),
 )
-Index("ix_work_items_pending", work_items.c.not_before, work_items.c.id, postgresql_where=text("state = 'pending'"))
+Index(
+    "ix_work_items_pending",
+    work_items.c.not_before,
+    work_items.c.id,
+    postgresql_where=text("state = 'pending'"),
+)
 Index("ix_work_items_session_id", work_items.c.session_id)
 
 email_reports = Table(

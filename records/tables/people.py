@@ -6,7 +6,19 @@ valid. A first version without a date of its own counts as always having been va
 
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Column, ForeignKey, Index, Integer, SmallInteger, Table, Text, Uuid, text
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from records.columns import TEACHING_STYLES
@@ -67,7 +79,7 @@ def _identity() -> list[Any]:
     return [
         uuid_key(),
         Column("external_id", Text, unique=True),  # the id in the company's own files, where it is no UUID
-        Column("name", Text, nullable=False),
+        Column("name", Text(collation="C"), nullable=False),  # names compare by code point
         Column("source", Text, nullable=False),
         one_of("source", SOURCES),
         CheckConstraint("length(name) BETWEEN 1 AND 255", name="name_length"),
@@ -85,10 +97,10 @@ tutors = Table(
     *created_updated(),
     CheckConstraint("length(email) <= 320", name="email_length"),
 )
-Index("ix_tutors_name_c", text('name COLLATE "C"'), tutors.c.id)
+Index("ix_tutors_name_id", tutors.c.name, tutors.c.id)
 
 students = Table("students", metadata, *_identity(), *_student_profile(), *created_updated())
-Index("ix_students_name_c", text('name COLLATE "C"'), students.c.id)
+Index("ix_students_name_id", students.c.name, students.c.id)
 
 tutor_profiles = Table(
     "tutor_profiles",

@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import Boolean, CheckConstraint, Column, Date, Double, ForeignKey, Index, Integer, Table, Text, Uuid
+from sqlalchemy import (
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    Double,
+    ForeignKey,
+    Index,
+    Integer,
+    Table,
+    Text,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from records.tables.base import between, created_updated, metadata, moment, one_of, uuid_key
@@ -40,7 +52,11 @@ tutor_scores = Table(
     moment("last_calculated_at"),
     *created_updated(),
 )
-Index("ix_tutor_scores_reschedule_rate_30d", tutor_scores.c.reschedule_rate_30d.desc().nulls_last(), tutor_scores.c.tutor_id)
+Index(
+    "ix_tutor_scores_reschedule_rate_30d",
+    tutor_scores.c.reschedule_rate_30d.desc().nulls_last(),
+    tutor_scores.c.tutor_id,
+)
 
 tutor_score_history = Table(
     "tutor_score_history",
@@ -72,7 +88,12 @@ match_predictions = Table(
     one_of("risk_level", RISK_LEVELS),
     CheckConstraint("fallback = (model_version = 'rule')", name="fallback_is_rule"),
 )
-Index("uq_match_predictions_student_id_tutor_id", match_predictions.c.student_id, match_predictions.c.tutor_id, unique=True)
+Index(
+    "uq_match_predictions_student_id_tutor_id",
+    match_predictions.c.student_id,
+    match_predictions.c.tutor_id,
+    unique=True,
+)
 Index("ix_match_predictions_tutor_id", match_predictions.c.tutor_id)
 
 session_reschedule_predictions = Table(

