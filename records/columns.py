@@ -8,7 +8,7 @@ Tutors and students are dense integer codes into a `Directory`.
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,7 +43,7 @@ class Columns:
     def __len__(self) -> int:
         return len(getattr(self, fields(self)[0].name))
 
-    def take(self, rows: Int64 | Bool) -> Columns:
+    def take(self, rows: Int64 | Bool) -> Self:
         """The rows named by index or mask, as the same kind of table."""
         return type(self)(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
 

