@@ -1,0 +1,57 @@
+# The two commands to know: `make demo` and `make test`. Everything runs in `.venv`, made from the hashed lock.
+PYTHON ?= python3
+BIN := .venv/bin
+DEMO_TRIALS ?= 12
+export PYTHONDONTWRITEBYTECODE := 1
+
+.PHONY: setup demo test test-long lint format bench bench-full lab lock clean-demo
+
+setup: .venv/.ready
+
+.venv/.ready: requirements/dev.txt requirements/bootstrap.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(None if (3, 11) <= v <= (3, 13) else f"tqs needs Python 3.11 to 3.13, this is {v[0]}.{v[1]}: make setup PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --require-hashes -r requirements/bootstrap.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --python $(BIN)/python requirements/dev.txt
+	$(BIN)/uv pip install --quiet --no-deps --no-build-isolation --python $(BIN)/python -e .
+	@touch $@
+
+# World, models, scores, then everything that serves, until Ctrl-C. Running it again goes on with what is there.
+demo: setup
+	TQS_ENV=development $(BIN)/tqs demo
+	TQS_ENV=development $(BIN)/tqs retrain --target all --trials $(DEMO_TRIALS) --only-missing
+	TQS_ENV=development $(BIN)/tqs score
+	TQS_ENV=development $(BIN)/tqs up
+
+test: setup lint
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not long" tests
+
+test-long: setup
+	$(BIN)/python -m pytest -m long --timeout 3000 tests
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: setup
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup
+	$(BIN)/python -m benchmarks
+
+bench-full: setup
+	$(BIN)/python -m benchmarks --full
+
+lab: setup
+	TQS_ENV=development $(BIN)/tqs lab
+
+# The lock carries names, versions and hashes, and no address.
+COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet
+lock:
+	$(COMPILE) --all-extras --group dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --all-extras pyproject.toml -c requirements/dev.txt -o requirements/runtime.txt
+	$(COMPILE) --extra serving pyproject.toml -c requirements/dev.txt -o requirements/serving.txt
+	echo uv | $(COMPILE) - -c requirements/dev.txt -o requirements/bootstrap.txt
