@@ -13,8 +13,8 @@ from records.world.pairs import Pairs
 from records.world.people import Students, Tutors
 from records.world.times import day_of_week, draw_times_of_day, hour_of_day, season
 
-RESCHEDULED_SHARE = 0.098
-NO_SHOW_SHARE = 0.034
+RESCHEDULED_SHARE = 0.103
+NO_SHOW_SHARE = 0.037
 TUTOR_INITIATED_SHARE = 0.982
 REBOOKED_SHARE = 0.85
 CANCELLATION_POWER = 3.0
@@ -79,27 +79,27 @@ def _score_bookings(bookings: Bookings, pairs: Pairs, tutors: Tutors, students: 
     newness = np.exp(-bookings.nth / 2.0)
     long = (bookings.duration - 60) / 60
     move = (
-        1.35 * tutors.unreliability[tutor]
+        1.20 * tutors.unreliability[tutor]
         + WAVE_SIZE * swing
         + 0.30 * students.moves_score[student]
-        + 0.40 * lead
-        + 0.45 * early
-        + 0.35 * late
-        + 0.30 * weekend
+        + 0.65 * lead
+        + 0.80 * early
+        + 0.60 * late
+        + 0.45 * weekend
         + 0.25 * (weekday == 0)
-        + 0.30 * newness
+        + 0.40 * newness
         + 0.15 * long
         + 0.15 * season(bookings.scheduled)
     )
     miss = (
-        2.0 * students.forgets[student]
-        + 0.35 * tutors.no_show_score[tutor]
-        + 0.20 * tutors.unreliability[tutor]
-        + 0.55 * lead
-        + 1.3 * early
-        + 0.8 * late
-        + 0.5 * weekend
-        + 0.9 * newness
+        1.1 * students.forgets[student]
+        + 0.20 * tutors.no_show_score[tutor]
+        + 0.25 * tutors.unreliability[tutor]
+        + 0.85 * lead
+        + 1.7 * early
+        + 1.2 * late
+        + 0.7 * weekend
+        + 1.2 * newness
         - 0.20 * long
         + 0.10 * season(bookings.scheduled)
     )
