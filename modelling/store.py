@@ -1,0 +1,243 @@
+"""The models that serve, and every decision about them, in our own database.
+
+Serving needs nothing else: a model's bytes, hash and alias are one row, so a promotion is one transaction. The
+champion, the one before it and the newest three of each target stay; older ones live on in MLflow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, text, update
+
+from features.catalogue import feature_names
+from modelling.artifact import Artifact, read_artifact
+from records.tables.models import model_decisions, models
+from tqs.errors import ModelError
+
+KEPT_MODELS: Final = 3
+
+Metrics = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A saved model without its bytes. alias: champion, previous, challenger or None."""
+
+    target: str
+    version: str
+    alias: str | None
+    created_at: datetime
+    metrics: Metrics
+    sha256: str
+    mlflow_run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Why a model serves or does not. decision: promoted, kept, refused or rolled_back."""
+
+    target: str
+    decision: str
+    reason: str
+    actor: str
+    version: str | None = None
+    champion_before: str | None = None
+    metrics: Metrics | None = None
+    mlflow_run_id: str | None = None
+    decided_at: datetime | None = None
+
+
+def load_champion(engine: Engine, target: str) -> Artifact | None:
+    """The model that serves `target`, checked; None where none was promoted yet. Raises ModelError if damaged."""
+    return _load(engine, models.c.target == target, models.c.alias == "champion")
+
+
+def load_model(engine: Engine, target: str, version: str) -> Artifact:
+    """A saved model by its version, checked. Raises ModelError where there is no such model or it is damaged."""
+    artifact = _load(engine, models.c.target == target, models.c.version == version)
+    if artifact is None:
+        raise _unknown_version(target, version)
+    return artifact
+
+
+def champion_versions(engine: Engine) -> dict[str, str]:
+    """Target to version of its champion: what a server compares with what it has loaded."""
+    with engine.connect() as connection:
+        rows = connection.execute(select(models.c.target, models.c.version).where(models.c.alias == "champion"))
+        return {row.target: row.version for row in rows}
+
+
+def list_models(engine: Engine, target: str | None = None) -> list[ModelRow]:
+    """The saved models, by target and newest first, without their bytes."""
+    query = select(*(models.c[name] for name in ModelRow.__dataclass_fields__)).order_by(
+        models.c.target, models.c.created_at.desc(), models.c.version.desc()
+    )
+    if target is not None:
+        query = query.where(models.c.target == target)
+    with engine.connect() as connection:
+        return [ModelRow(**row._mapping) for row in connection.execute(query)]
+
+
+def list_decisions(engine: Engine, target: str, limit: int = 20) -> list[Decision]:
+    """The newest decisions on `target` first."""
+    query = (
+        select(*(model_decisions.c[name] for name in Decision.__dataclass_fields__))
+        .where(model_decisions.c.target == target)
+        .order_by(model_decisions.c.decided_at.desc())
+        .limit(limit)
+    )
+    with engine.connect() as connection:
+        return [Decision(**row._mapping) for row in connection.execute(query)]
+
+
+def save_challenger(engine: Engine, artifact: Artifact, mlflow_run_id: str | None = None) -> Artifact:
+    """Save a model as its target's challenger under the next version; returns it with that version."""
+    with engine.begin() as connection:
+        _lock_target(connection, artifact.target)
+        numbers = connection.scalars(select(models.c.version).where(models.c.target == artifact.target))
+        version = f"v{max((int(name[1:]) for name in numbers), default=0) + 1}"
+        _move_alias(connection, artifact.target, "challenger", None)
+        connection.execute(
+            insert(models).values(
+                target=artifact.target,
+                version=version,
+                alias="challenger",
+                booster=artifact.booster,
+                manifest=artifact.manifest_bytes.decode(),
+                sha256=artifact.sha256,
+                metrics=dict(artifact.manifest.metrics),
+                mlflow_run_id=mlflow_run_id,
+            )
+        )
+        _forget_old(connection, artifact.target)
+    return read_artifact(
+        artifact.manifest_bytes,
+        artifact.booster,
+        sha256=artifact.sha256,
+        features=artifact.manifest.features,
+        version=version,
+    )
+
+
+def promote(
+    engine: Engine,
+    target: str,
+    version: str,
+    *,
+    expected_champion: str | None,
+    reason: str,
+    actor: str,
+    metrics: Metrics | None = None,
+    mlflow_run_id: str | None = None,
+) -> None:
+    """Make a saved model the champion, and the champion the previous one, in one transaction with its decision.
+
+    Raises ModelError, and changes nothing, where the champion is no longer `expected_champion` (it was compared with
+    another model than the one that serves now) or where there is no such version.
+    """
+    with engine.begin() as connection:
+        _lock_target(connection, target)
+        champion = _version_of(connection, target, "champion")
+        if champion != expected_champion:
+            raise ModelError(
+                f"the champion of {target} is {champion or 'none'} by now, {version} was compared with "
+                f"{expected_champion or 'none'}; compare them anew: run `tqs retrain --target {target}`"
+            )
+        if champion == version:
+            raise ModelError(f"{version} already is the champion of {target}")
+        _enthrone(connection, target, version)
+        _record(
+            connection,
+            Decision(target, "promoted", reason, actor, version, champion, metrics, mlflow_run_id),
+        )
+
+
+def roll_back(engine: Engine, target: str, *, reason: str, actor: str) -> tuple[str, str]:
+    """Let the previous champion serve again; the two change places. Returns (serving now, served until now).
+
+    Raises ModelError where there is no previous champion.
+    """
+    with engine.begin() as connection:
+        _lock_target(connection, target)
+        champion = _version_of(connection, target, "champion")
+        previous = _version_of(connection, target, "previous")
+        if champion is None or previous is None:
+            raise ModelError(
+                f"there is no model of {target} before {champion or 'the first'} to roll back to; "
+                "see `tqs models list`, or promote another version with `tqs models promote`"
+            )
+        _enthrone(connection, target, previous)
+        _record(connection, Decision(target, "rolled_back", reason, actor, previous, champion))
+    return previous, champion
+
+
+def record_decision(engine: Engine, decision: Decision) -> None:
+    """Keep a decision that changes no alias: a challenger that was kept out or refused, data that were unfit."""
+    with engine.begin() as connection:
+        _record(connection, decision)
+
+
+def _load(engine: Engine, *where: Any) -> Artifact | None:
+    with engine.connect() as connection:
+        row = connection.execute(select(models).where(*where)).one_or_none()
+    return None if row is None else _to_artifact(row)
+
+
+def _to_artifact(row: Row[Any]) -> Artifact:
+    return read_artifact(
+        row.manifest.encode(),
+        bytes(row.booster),
+        sha256=row.sha256,
+        features=feature_names(row.target),
+        version=row.version,
+    )
+
+
+def _lock_target(connection: Connection, target: str) -> None:
+    """One change of a target's models at a time; released with the transaction."""
+    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"tqs models {target}"})
+
+
+def _version_of(connection: Connection, target: str, alias: str) -> str | None:
+    return connection.scalar(select(models.c.version).where(models.c.target == target, models.c.alias == alias))
+
+
+def _move_alias(connection: Connection, target: str, old: str, new: str | None) -> None:
+    connection.execute(update(models).where(models.c.target == target, models.c.alias == old).values(alias=new))
+
+
+def _enthrone(connection: Connection, target: str, version: str) -> None:
+    """No two models may hold an alias at any time, so the throne is emptied before it is taken."""
+    chosen = (models.c.target == target, models.c.version == version)
+    found = connection.execute(update(models).where(*chosen).values(alias=None))
+    if found.rowcount == 0:
+        raise _unknown_version(target, version)
+    _move_alias(connection, target, "previous", None)
+    _move_alias(connection, target, "champion", "previous")
+    connection.execute(update(models).where(*chosen).values(alias="champion"))
+
+
+def _forget_old(connection: Connection, target: str) -> None:
+    newest = (
+        select(models.c.id)
+        .where(models.c.target == target)
+        .order_by(models.c.created_at.desc())
+        .limit(KEPT_MODELS)
+        .scalar_subquery()
+    )
+    connection.execute(
+        delete(models).where(models.c.target == target, models.c.alias.is_(None), models.c.id.not_in(newest))
+    )
+
+
+def _record(connection: Connection, decision: Decision) -> None:
+    values = {name: getattr(decision, name) for name in Decision.__dataclass_fields__ if name != "decided_at"}
+    connection.execute(insert(model_decisions).values(**values | {"metrics": dict(decision.metrics or {})}))
+
+
+def _unknown_version(target: str, version: str) -> ModelError:
+    return ModelError(f"there is no model {version!r} of {target}; `tqs models list` shows those there are")
