@@ -1,0 +1,120 @@
+"""Tutor scores: reschedule rates, counts, trend and the high-risk flag, recomputed in one SQL statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import Connection, Engine, text
+
+from features.catalogue import HIGH_RISK_RATE, WINDOW_DAYS
+from records.reading import ASSUMED_DURATION_MINUTES
+
+RISK_THRESHOLD_PERCENT: Final = round(100 * HIGH_RISK_RATE)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreReport:
+    """What a run of `score_tutors` did: tutors scored, rows of `tutor_scores` written, and left as they were."""
+
+    computed: int
+    written: int
+    unchanged: int
+    high_risk: int
+
+
+def score_tutors(engine: Engine, now: datetime, *, tutors: Sequence[str] | None = None) -> ScoreReport:
+    """Score all tutors (or those with these ids) as of `now`, with the row of today in their history.
+
+    A session counts for W days where it was scheduled in (now − W, now] and its outcome was known before `now`; a
+    reschedule counts where the tutor initiated it. Rates are percentages, null without a session; the trend is
+    the rate of 7 days minus that of 30 as fractions, null without a session in 30 days. A row that would not
+    change is not rewritten, so `last_calculated_at` tells since when the numbers stand. The day of the history
+    is that of `now` in UTC.
+    """
+    with engine.begin() as connection:
+        return score_tutors_within(connection, now, tutors=tutors)
+
+
+def score_tutors_within(connection: Connection, now: datetime, *, tutors: Sequence[str] | None = None) -> ScoreReport:
+    """As `score_tutors`, as a part of the connection's transaction."""
+    row = connection.execute(_STATEMENT, {"now": now, "tutors": None if tutors is None else list(tutors)}).one()
+    return ScoreReport(row.computed, row.written, row.computed - row.written, row.high_risk)
+
+
+def _window_counts(days: int) -> str:
+    inside = f"scheduled_time > :now - interval '{24 * days} hours'"
+    return f"""
+        count(*) FILTER (WHERE {inside})::int AS total_sessions_{days}d,
+        count(*) FILTER (WHERE {inside} AND by_tutor)::int AS tutor_reschedules_{days}d"""
+
+
+def _rate(days: int) -> str:
+    return f"tutor_reschedules_{days}d::float8 / nullif(total_sessions_{days}d, 0)"
+
+
+_COUNTS: Final = [f"{name}_{days}d" for days in WINDOW_DAYS for name in ("total_sessions", "tutor_reschedules")] + [
+    f"no_shows_{max(WINDOW_DAYS)}d"
+]
+_SCORES: Final = [
+    *_COUNTS,
+    *(f"reschedule_rate_{days}d" for days in WINDOW_DAYS),
+    "reschedule_trend",
+    "is_high_risk",
+    "risk_threshold",
+]
+
+
+def _upsert(table: str, key: str, values: str, also: dict[str, str]) -> str:
+    """Insert the scores, rewriting only rows that differ; one row for each that was written."""
+    columns = ", ".join(_SCORES)
+    old = ", ".join(f"old.{name}" for name in _SCORES)
+    new = ", ".join(f"new.{name}" for name in _SCORES)
+    changes = ", ".join([*(f"{name} = excluded.{name}" for name in _SCORES), *(f"{k} = {v}" for k, v in also.items())])
+    return f"""
+        INSERT INTO {table} ({key}, {columns}{"".join(f", {name}" for name in also)})
+        SELECT {values}, {new}{"".join(f", {value}" for value in also.values())}
+        FROM scored new LEFT JOIN {table} old ON ({", ".join(f"old.{k.strip()}" for k in key.split(","))}) = ({values})
+        WHERE old.tutor_id IS NULL OR ({old}) IS DISTINCT FROM ({new})
+        ORDER BY new.tutor_id
+        ON CONFLICT ({key}) DO UPDATE SET {changes}
+        RETURNING 1"""
+
+
+_STATEMENT: Final = text(
+    f"""
+    WITH asked AS (
+        SELECT id AS tutor_id FROM tutors WHERE CAST(:tutors AS uuid[]) IS NULL OR id = ANY(CAST(:tutors AS uuid[]))
+    ), session AS (
+        SELECT s.tutor_id, s.scheduled_time, s.status = 'no_show' AS no_show,
+            coalesce(r.initiator = 'tutor', false) AS by_tutor
+        FROM asked JOIN sessions s USING (tutor_id)
+        LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'
+        WHERE s.status <> 'scheduled'
+            AND s.scheduled_time > :now - interval '{24 * max(WINDOW_DAYS)} hours' AND s.scheduled_time <= :now
+            AND greatest(
+                coalesce(r.cancelled_at, s.completed_time, s.scheduled_time
+                    + coalesce(s.duration_minutes, {ASSUMED_DURATION_MINUTES}) * interval '1 minute'),
+                s.outcome_recorded_at) < :now
+    ), counted AS (
+        SELECT tutor_id, {",".join(_window_counts(days) for days in WINDOW_DAYS)},
+        count(*) FILTER (WHERE no_show)::int AS no_shows_{max(WINDOW_DAYS)}d
+        FROM session GROUP BY tutor_id
+    ), counts AS (
+        SELECT tutor_id, {", ".join(f"coalesce({name}, 0) AS {name}" for name in _COUNTS)}
+        FROM asked LEFT JOIN counted USING (tutor_id)
+    ), scored AS MATERIALIZED (
+        SELECT *, {", ".join(f"100 * {_rate(days)} AS reschedule_rate_{days}d" for days in WINDOW_DAYS)},
+            CASE WHEN total_sessions_30d > 0 THEN coalesce({_rate(7)}, 0) - {_rate(30)} END AS reschedule_trend,
+            100 * tutor_reschedules_30d > {RISK_THRESHOLD_PERCENT} * total_sessions_30d AS is_high_risk,
+            {RISK_THRESHOLD_PERCENT}::float8 AS risk_threshold
+        FROM counts
+    ), written AS ({
+        _upsert("tutor_scores", "tutor_id", "new.tutor_id", {"last_calculated_at": ":now", "updated_at": "now()"})
+    }), kept AS ({_upsert("tutor_score_history", "tutor_id, day", "new.tutor_id, (:now AT TIME ZONE 'UTC')::date", {})})
+    SELECT (SELECT count(*) FROM scored) AS computed, (SELECT count(*) FROM written) AS written,
+        (SELECT count(*) FROM scored WHERE is_high_risk) AS high_risk
+    """
+)
