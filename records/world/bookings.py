@@ -35,13 +35,13 @@ def draw_bookings(pairs: Pairs, end: int, seed: int) -> Bookings:
     rng = np.random.default_rng([seed, 4])
     block = np.where(pairs.series, SERIES_LENGTH, 1)
     room = (end + UPCOMING_DAYS * DAY_US - pairs.first_scheduled) / (pairs.cadence_days * DAY_US)
-    wanted = np.where(pairs.leaves, block + pairs.extra_sessions, block + np.maximum(pairs.extra_sessions, 1))
-    sessions = np.clip(np.minimum(wanted, room + 2), 1, None).astype(np.int64)
+    sessions = np.clip(np.minimum(block + pairs.extra_sessions, room + 2), 1, None).astype(np.int64)
     pair = np.repeat(np.arange(len(sessions)), sessions)
     begins = np.cumsum(sessions) - sessions
     nth = np.arange(len(pair)) - begins[pair]
     scheduled = _schedule(rng, pairs, pair, nth, block)
-    booked = _book(rng, pairs, pair, nth, scheduled, block, begins)
+    head = begins[pair] + nth // block[pair] * block[pair]
+    booked = _book_alone(rng, pairs, pair, nth, scheduled)[head]
     usual = rng.choice(np.array(DURATIONS_MINUTES), len(sessions), p=DURATION_SHARES)
     other = rng.choice(np.array(DURATIONS_MINUTES), len(pair), p=DURATION_SHARES)
     duration = np.where(rng.random(len(pair)) < 0.8, usual[pair], other)
@@ -59,18 +59,9 @@ def _schedule(rng: np.random.Generator, pairs: Pairs, pair: Int64, nth: Int64, b
     return np.where(nth == 0, first, moved + time_of_day)
 
 
-def _book(
-    rng: np.random.Generator,
-    pairs: Pairs,
-    pair: Int64,
-    nth: Int64,
-    scheduled: Int64,
-    block: Int64,
-    begins: Int64,
-) -> Int64:
+def _book_alone(rng: np.random.Generator, pairs: Pairs, pair: Int64, nth: Int64, scheduled: Int64) -> Int64:
+    """When each lesson would be booked if it were booked by itself."""
     first_booked = pairs.first_booked[pair]
     since_first = rng.uniform(0.2, 0.95, len(pair)) * (scheduled - first_booked)
     lead = np.minimum(draw_leads(rng, len(pair)), since_first.astype(np.int64) // SECOND_US * SECOND_US)
-    alone = np.where(nth == 0, first_booked, scheduled - lead)
-    head = begins[pair] + nth // block[pair] * block[pair]
-    return alone[head]
+    return np.where(nth == 0, first_booked, scheduled - lead)

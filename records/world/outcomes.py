@@ -47,14 +47,14 @@ class Outcomes(Columns):
 
 
 def draw_outcomes(
-    bookings: Bookings, pairs: Pairs, tutors: Tutors, students: Students, end: int, seed: int
+    bookings: Bookings, pairs: Pairs, tutors: Tutors, students: Students, *, end: int, seed: int
 ) -> Outcomes:
     """Draw every lesson's fate, and that of the lessons that replace the moved ones, booked before `end` (µs)."""
     rng = np.random.default_rng([seed, 5])
     move_odds, miss_odds = _score_bookings(bookings, pairs, tutors, students)
     intercepts = solve_intercept(move_odds, RESCHEDULED_SHARE), solve_intercept(miss_odds, NO_SHOW_SHARE)
-    waves = []
-    while len(bookings):
+    waves: list[Outcomes] = []
+    while not waves or len(bookings):
         move_odds, miss_odds = _score_bookings(bookings, pairs, tutors, students)
         reschedule = to_probability(move_odds + intercepts[0])
         no_show = to_probability(miss_odds + intercepts[1])

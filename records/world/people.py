@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from records.columns import DAY_US, SECOND_US, TEACHING_STYLES, Float64, Int64
 from records.world.ids import make_uuids
-from records.world.times import make_timestamps
+from records.world.times import make_timestamps, read_times
 
 CHANGED_PROFILE_SHARE = 0.06
 LATE_TUTOR_SHARE = 0.25
@@ -27,16 +28,18 @@ GOALS = (
     "learn for pleasure",
     "keep up with class",
 )
-FIRST_NAMES = tuple(
+FIRST_NAMES = (
     "Ada Amara Anton Aylin Bela Carla Chidi Daria Elif Emil Farid Freya Goran Hana Ilse Ines Jonas Juno Kaito Kira "
     "Lena Leo Malik Mara Mei Milo Nadia Nils Noor Olga Omar Paula Petra Quinn Rafael Rosa Sami Selma Tariq Thea "
-    "Umar Vera Viktor Wanda Xenia Yara Yusuf Zoe".split()
+    "Umar Vera Viktor Wanda Xenia Yara Yusuf Zoe"
 )
-LAST_NAMES = tuple(
+LAST_NAMES = (
     "Abara Almeida Anders Bakker Benali Castro Chen Dimov Duarte Eriksen Farah Fischer Garcia Haddad Hansen Ito "
     "Ivanova Jansen Kaya Keller Kim Kowalski Lang Lindqvist Lopez Marek Mensah Meyer Moreau Nakamura Novak Okafor "
-    "Olsen Park Pereira Petrov Quist Rahman Rossi Sato Schmidt Silva Tanaka Toth Usman Vargas Weber Yilmaz".split()
+    "Olsen Park Pereira Petrov Quist Rahman Rossi Sato Schmidt Silva Tanaka Toth Usman Vargas Weber Yilmaz"
 )
+
+Values = Float64 | NDArray[np.object_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,10 @@ def draw_tutors(count: int, start: int, end: int, seed: int) -> Tutors:
     frame.insert(
         2, "email", [f"{name.lower().replace(' ', '.')}.{i}@example.org" for i, name in enumerate(frame["name"])]
     )
-    changing = {"preferred_pace": _draw_scale(rng, count), "teaching_style": _draw_styles(rng, count)}
+    changing: dict[str, Values] = {
+        "preferred_pace": _draw_scale(rng, count),
+        "teaching_style": _draw_styles(rng, count),
+    }
     frame, second = _add_versions(rng, frame, changing, joined, end)
     return Tutors(
         _finish(rng, frame, ["experience_years", "preferred_pace", "communication_style", "confidence_level"]),
@@ -114,7 +120,7 @@ def draw_tutors(count: int, start: int, end: int, seed: int) -> Tutors:
         second,
         joined,
         stopped,
-        rng.uniform(2.6, 5.4, count),
+        rng.uniform(2.9, 5.0, count),
         unreliability,
         rng.standard_normal(count),
         rng.uniform(150, 400, count),
@@ -160,6 +166,13 @@ def draw_students(count: int, start: int, end: int, seed: int) -> Students:
     )
 
 
+def profiles_before(people: Tutors | Students, codes: Int64, moments: Int64) -> pd.DataFrame:
+    """The profile that each person of `codes` had just before its entry of `moments` (µs), a row an entry."""
+    later = people.second[codes]
+    since = read_times(people.frame["valid_from"])
+    return people.frame.iloc[np.where((later >= 0) & (since[later] < moments), later, people.first[codes])]
+
+
 def _to_seconds(spans: Float64) -> Int64:
     return spans.astype(np.int64) // SECOND_US * SECOND_US
 
@@ -177,15 +190,15 @@ def _draw_sexes(rng: np.random.Generator, count: int) -> NDArray[np.object_]:
 
 
 def _draw_names(rng: np.random.Generator, count: int) -> list[str]:
-    first = rng.choice(np.array(FIRST_NAMES), count)
-    last = rng.choice(np.array(LAST_NAMES), count)
+    first = rng.choice(np.array(FIRST_NAMES.split()), count)
+    last = rng.choice(np.array(LAST_NAMES.split()), count)
     return [f"{one} {other}" for one, other in zip(first, last, strict=True)]
 
 
 def _add_versions(
     rng: np.random.Generator,
     frame: pd.DataFrame,
-    changing: dict[str, Float64 | NDArray[np.object_]],
+    changing: Mapping[str, Values],
     since: Int64,
     end: int,
 ) -> tuple[pd.DataFrame, Int64]:

@@ -22,7 +22,8 @@ def make_timestamps(times: Int64, missing: np.ndarray | None = None) -> pd.Serie
 
 def read_times(times: pd.Series) -> Int64:
     """µs since 1970 of timestamps (UTC) that are all there."""
-    return times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
+    moments: Int64 = times.dt.tz_localize(None).to_numpy(dtype="datetime64[us]").astype(np.int64)
+    return moments
 
 
 def day_of_week(times: Int64) -> Int64:
@@ -45,7 +46,8 @@ def draw_times_of_day(rng: np.random.Generator, count: int) -> Int64:
     shares = np.array(list(HOUR_SHARES.values()), dtype=np.float64)
     hours = rng.choice(np.array(list(HOUR_SHARES)), count, p=shares / shares.sum())
     quarters = rng.choice(np.array([0, 15, 30, 45]), count, p=(0.55, 0.1, 0.25, 0.1))
-    return hours * HOUR_US + quarters * MINUTE_US
+    starts: Int64 = hours * HOUR_US + quarters * MINUTE_US
+    return starts
 
 
 def move_to_weekday(rng: np.random.Generator, days: Int64) -> Int64:

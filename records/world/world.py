@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from records.columns import DAY_US, MINUTE_US, Bool, Float64, Int64
+from records.columns import DAY_US, Bool, Float64, Int64
 from records.world.bookings import draw_bookings
 from records.world.ids import make_uuids
 from records.world.outcomes import Outcomes, cancellation_cdf, draw_outcomes
@@ -91,9 +91,9 @@ def make_world(
     who_learns = draw_students(students, start_us, end_us, seed)
     pairs = draw_pairs(who_teaches, who_learns, start_us, end_us, seed)
     bookings = draw_bookings(pairs, end_us, seed)
-    outcomes = draw_outcomes(bookings, pairs, who_teaches, who_learns, end_us, seed)
+    outcomes = draw_outcomes(bookings, pairs, who_teaches, who_learns, end=end_us, seed=seed)
     outcomes = outcomes.take(np.lexsort((outcomes.nth, outcomes.pair, outcomes.scheduled)))
-    sessions = _lay_out_sessions(outcomes, pairs, who_teaches, who_learns, end_us, seed)
+    sessions = _lay_out_sessions(outcomes, pairs, who_teaches, who_learns, end=end_us, seed=seed)
     return World(
         _mark_active(who_teaches, pairs, outcomes, end_us),
         who_learns.frame,
@@ -120,7 +120,7 @@ def _end_of_records(end: date | datetime) -> int:
 
 
 def _lay_out_sessions(
-    outcomes: Outcomes, pairs: Pairs, tutors: Tutors, students: Students, end: int, seed: int
+    outcomes: Outcomes, pairs: Pairs, tutors: Tutors, students: Students, *, end: int, seed: int
 ) -> pd.DataFrame:
     """The sessions' frame; what happens at or after `end` is hidden behind the status `scheduled`."""
     rng = np.random.default_rng([seed, 6])
@@ -143,18 +143,20 @@ def _lay_out_sessions(
             "subject": np.array(SUBJECTS, dtype=object)[subject],
             "status": np.array(["scheduled", "completed", "rescheduled", "no_show"], dtype=object)[status],
             "completed_time": make_timestamps(outcomes.finished, ~completed),
-            "initiator": _where(moved, np.where(outcomes.by_tutor, "tutor", "student").astype(object)),
+            "initiator": _only(moved, np.where(outcomes.by_tutor, "tutor", "student").astype(object)),
             "original_time": make_timestamps(outcomes.scheduled, ~moved),
             "new_time": make_timestamps(outcomes.new_time, ~rebooked),
-            "reason": _where(moved, reasons),
-            "reason_code": _where(moved, codes),
+            "reason": _only(moved, reasons),
+            "reason_code": _only(moved, codes),
             "cancelled_at": make_timestamps(outcomes.cancelled, ~moved),
         }
     )
 
 
-def _where(mask: Bool, values: NDArray[np.object_]) -> NDArray[np.object_]:
-    return np.where(mask, values, None)
+def _only(mask: Bool, values: NDArray[np.object_]) -> NDArray[np.object_]:
+    kept = values.copy()
+    kept[~mask] = None
+    return kept
 
 
 def _lay_out_pairs(outcomes: Outcomes, pairs: Pairs, sessions: pd.DataFrame) -> pd.DataFrame:
