@@ -19,3 +19,7 @@ class UnfitDataError(TqsError):
 
 class ModelError(TqsError):
     """A model artifact or a version cannot be used."""
+
+
+class QueryError(TqsError):
+    """A question about the records names something that is not there to choose."""

@@ -1,0 +1,59 @@
+"""The environment variables that Prefect and the processes of `tqs up` read; nothing of theirs leaves `TQS_HOME`."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+
+from records.engine import Databases
+from tqs.settings import Settings
+
+QUIET = {
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_CLI_COLORS": "false",
+    "DO_NOT_TRACK": "1",
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+}
+
+
+def use_prefect(settings: Settings, databases: Databases) -> dict[str, str]:
+    """What a flow needs that runs in this process; set it before `prefect` is imported.
+
+    Runs go to the server of `tqs up` where it answers, else to a temporary one on the same database, so that they
+    show up in the server's pages when it starts.
+    """
+    environment = _prefect_environment(settings, databases)
+    if not _answers(environment["PREFECT_API_URL"]):
+        del environment["PREFECT_API_URL"]
+        environment["PREFECT_LOGGING_LEVEL"] = "WARNING"
+    return environment
+
+
+def serve_environment(settings: Settings, databases: Databases) -> dict[str, str]:
+    """What the processes of `tqs up` need; passwords travel here and never in an argument."""
+    return _prefect_environment(settings, databases) | {
+        "TQS_HOME": str(settings.home),
+        "MLFLOW_BACKEND_STORE_URI": databases.url_of("mlflow"),
+        "MLFLOW_ARTIFACTS_DESTINATION": (settings.home / "mlruns").as_uri(),
+    }
+
+
+def _prefect_environment(settings: Settings, databases: Databases) -> dict[str, str]:
+    environment = {
+        **QUIET,
+        "PREFECT_HOME": str(settings.home / "prefect"),
+        "PREFECT_API_URL": f"http://127.0.0.1:{settings.prefect_port}/api",
+    }
+    if not databases.embedded:  # the embedded server lacks an extension that Prefect's schema wants
+        url = databases.url_of("prefect").replace("postgresql+psycopg2://", "postgresql+asyncpg://", 1)
+        environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url
+    return environment
+
+
+def _answers(api_url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{api_url}/health", timeout=2) as answer:  # noqa: S310  # loopback
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

@@ -1,0 +1,120 @@
+"""Commands that bring records in and tables out: demo, import, features, score."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from records.columns import TARGETS
+from tqs.cli.output import print_json, print_table, progress_bars
+from tqs.errors import RecordsError, SettingsError
+from tqs.settings import load_settings
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
+Target = Annotated[str, typer.Option("--target", help=f"What to predict: {', '.join(TARGETS)}.")]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this file's commands to the command line."""
+    app.command()(demo)
+    app.command("import")(import_records)
+    app.command()(features)
+    app.command()(score)
+
+
+def require_target(target: str) -> str:
+    """Refuse a target that does not exist."""
+    if target not in TARGETS:
+        raise SettingsError(f"there is no target {target!r}; the targets are {', '.join(TARGETS)}")
+    return target
+
+
+def demo(
+    tutors: Annotated[int | None, typer.Option(help="How many tutors.", min=1)] = None,
+    students: Annotated[int | None, typer.Option(help="How many students.", min=1)] = None,
+    days: Annotated[int | None, typer.Option(help="How many days of history.", min=30)] = None,
+    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 7,
+    json: AsJson = False,
+) -> None:
+    """Write the synthetic world, never over records that are not its own. Example: tqs demo --tutors 50 --seed 3."""
+    from records.world_store import write_world
+
+    from records.engine import open_databases
+    from records.world import make_world
+
+    sizes = {name: size for name, size in (("tutors", tutors), ("students", students), ("days", days)) if size}
+    with progress_bars() as report, open_databases(load_settings()) as databases:
+        world = make_world(**sizes, seed=seed, end=datetime.now(UTC).date())
+        written = write_world(databases.app, world, report)
+    if json:
+        print_json(asdict(written))
+    else:
+        print(written)
+
+
+def import_records(
+    paths: Annotated[list[Path] | None, typer.Argument(help="A folder, or tutors/students/sessions files.")] = None,
+    rejects: Annotated[bool, typer.Option("--rejects", help="List the rows that earlier imports refused.")] = False,
+    json: AsJson = False,
+) -> None:
+    """Take in tutors, students and sessions from .csv or .parquet files. Example: tqs import exports/.
+
+    Running it twice changes nothing. A bad row goes to the rejects with its line and reason; the good ones go in.
+    """
+    from records.importing import import_files
+    from records.rejects import list_rejects
+
+    from records.engine import open_databases
+
+    if not paths and not rejects:
+        raise RecordsError("name a folder or files to import, for example: tqs import exports/")
+    with progress_bars() as report, open_databases(load_settings()) as databases:
+        results = import_files(databases.app, paths, report) if paths else []
+        rejected = list_rejects(databases.app) if rejects else []
+    if json:
+        print_json({"imports": [asdict(result) for result in results], "rejects": [asdict(row) for row in rejected]})
+        return
+    if results:
+        print_table([asdict(result) for result in results], empty="")
+        if sum(result.rejected for result in results):
+            print("some rows were refused; see them with: tqs import --rejects")
+    if rejects:
+        print_table([asdict(row) for row in rejected], empty="no row was ever refused")
+
+
+def features(
+    target: Target,
+    out: Annotated[Path, typer.Option("--out", help="Where to write the table, as Parquet.")],
+    json: AsJson = False,
+) -> None:
+    """Write the training table of a target. Example: tqs features --target reschedule --out reschedule.parquet."""
+    from modelling.snapshot import write_snapshot
+
+    from records.engine import open_databases
+
+    settings = load_settings()
+    with open_databases(settings) as databases:
+        snapshot = write_snapshot(databases.app, require_target(target), out, timezone=settings.timezone)
+    if json:
+        print_json(asdict(snapshot))
+    else:
+        print(snapshot)
+
+
+def score(json: AsJson = False) -> None:
+    """Compute tutor scores, upcoming sessions' predictions and all pairs' predictions. Example: tqs score --json."""
+    from scoring.jobs import score_all
+
+    from records.engine import open_databases
+
+    settings = load_settings()
+    with progress_bars() as report, open_databases(settings) as databases:
+        reports = score_all(databases.app, settings, datetime.now(UTC), report)
+    if json:
+        print_json([asdict(item) for item in reports])
+    else:
+        print_table([asdict(item) for item in reports], empty="nothing to score")

@@ -1,0 +1,68 @@
+"""What tqs needs, checked one by one."""
+
+from __future__ import annotations
+
+import platform
+import shutil
+import sys
+from dataclasses import dataclass
+
+from records.columns import TARGETS
+from records.engine import connect, explain_outage
+from records.migrate import current_revision, head_revision
+from tqs.cli.up import parts_of, require_free
+from tqs.errors import TqsError
+from tqs.settings import Settings
+
+ROOMY_DISK_BYTES = 2 * 1024**3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was checked, and what was found."""
+
+    what: str
+    ok: bool
+    found: str
+
+
+def examine(settings: Settings) -> list[Finding]:
+    """Check Python, disk, database, schema, ports and models; the checks after a database that is gone are left out."""
+    settings.home.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.home).free
+    findings = [
+        Finding("python", (3, 11) <= sys.version_info[:2] <= (3, 13), platform.python_version()),
+        Finding("disk", free > ROOMY_DISK_BYTES, f"{free / 1024**3:.1f} GiB free for {settings.home}"),
+    ]
+    for part in parts_of(settings, []):
+        try:
+            require_free(part)
+        except TqsError:
+            # Not wrong in itself: `tqs up` may be running in another terminal.
+            findings.append(Finding(f"port {part.port}", True, f"in use ({part.name})"))
+        else:
+            if part.port is not None:
+                findings.append(Finding(f"port {part.port}", True, f"free ({part.name})"))
+    try:
+        return findings + _examine_database(settings)
+    except TqsError as error:
+        return [*findings, Finding("database", False, str(error))]
+
+
+def _examine_database(settings: Settings) -> list[Finding]:
+    from modelling.store import champion_versions  # pulls in XGBoost: only after the database answered
+
+    databases = connect(settings)
+    with explain_outage(databases.app), databases.app.connect() as connection:
+        revision = current_revision(connection)
+        current = revision == head_revision()
+        findings = [
+            Finding("database", True, databases.app.url.render_as_string(hide_password=True)),
+            Finding("schema", current, str(revision) if current else f"{revision}; run: tqs db upgrade"),
+        ]
+    if not current:
+        return findings
+    champions = champion_versions(databases.app)
+    return findings + [
+        Finding(f"model {target}", True, champions.get(target, "the rule answers (no model yet)")) for target in TARGETS
+    ]

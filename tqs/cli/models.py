@@ -1,0 +1,158 @@
+"""Commands about models: retrain, predict, and `tqs models list|show|promote|rollback`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from getpass import getuser
+from json import loads
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tqs.cli.data import AsJson, Target, require_target
+from tqs.cli.output import print_json, print_table, progress_bars
+from tqs.errors import ModelError
+from tqs.settings import load_settings
+
+models_app = typer.Typer(help="The models: list, show, promote, roll back.", no_args_is_help=True)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this file's commands to the command line."""
+    app.command()(retrain)
+    app.command()(predict)
+
+
+def retrain(
+    target: Annotated[str, typer.Option("--target", help="match, reschedule, no_show, or all.")] = "all",
+    trials: Annotated[int, typer.Option("--trials", help="Trials of the parameter search.", min=1, max=1000)] = 30,
+    seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 7,
+    only_missing: Annotated[
+        bool, typer.Option("--only-missing", help="Only targets that have no model.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Build features, train, and let the gate decide which model serves. Example: tqs retrain --target all --trials 30.
+
+    Exit status 0 also where a new model lost to the one that serves; 1 where the data carry no model.
+    """
+    from flows.environment import use_prefect
+
+    from records.engine import open_databases
+
+    settings = load_settings()
+    targets = None if target == "all" else [require_target(target)]
+    with open_databases(settings) as databases:
+        os.environ.update(use_prefect(settings, databases))
+        from flows.retrain import retrain as flow
+
+        outcomes = flow(targets=targets, trials=trials, seed=seed, only_missing=only_missing)
+    if json:
+        print_json(outcomes)
+    else:
+        print_table(outcomes, empty="every target has a model already")
+
+
+def predict(
+    target: Target,
+    source: Annotated[Path, typer.Option("--in", help="A table that `tqs features` wrote.")],
+    out: Annotated[Path, typer.Option("--out", help="Where to write the predictions, as Parquet.")],
+    json: AsJson = False,
+) -> None:
+    """Predict each row of a feature table. Example: tqs predict --target reschedule --in f.parquet --out p.parquet."""
+    from scoring.tables import predict_table
+
+    from records.engine import open_databases
+
+    settings = load_settings()
+    with progress_bars() as report, open_databases(settings) as databases:
+        thresholds = settings.risk_thresholds(require_target(target))
+        done = predict_table(databases.app, target, source, out, thresholds, report)
+    if json:
+        print_json(asdict(done))
+    else:
+        print(done)
+
+
+@models_app.command("list")
+def list_models(json: AsJson = False) -> None:
+    """List the models of all targets. Example: tqs models list --json."""
+    from modelling.store import list_models as rows_of
+    from records.engine import open_databases
+
+    with open_databases(load_settings()) as databases:
+        rows = rows_of(databases.app)
+    if json:
+        fields = ("target", "version", "alias", "created_at", "metrics")
+        print_json([{name: getattr(row, name) for name in fields} for row in rows])
+        return
+    shown = [
+        {
+            "target": row.target,
+            "version": row.version,
+            "alias": row.alias,
+            "created at": f"{row.created_at:%Y-%m-%d %H:%M}",
+            **{name: _rounded(row.metrics.get(name)) for name in ("log_loss", "base_rate_log_loss", "ece", "roc_auc")},
+        }
+        for row in rows
+    ]
+    print_table(shown, empty="no model yet: the rules answer; train with: tqs retrain --target all")
+
+
+@models_app.command()
+def show(
+    target: Annotated[str, typer.Argument(help="match, reschedule or no_show.")],
+    version: Annotated[str | None, typer.Argument(help="A version like v3; the champion where none is given.")] = None,
+) -> None:
+    """Show a model's metrics, window, calibration and the decisions about it. Example: tqs models show match v2."""
+    from modelling.store import list_decisions, load_champion, load_model
+    from records.engine import open_databases
+
+    require_target(target)
+    with open_databases(load_settings()) as databases:
+        artifact = load_model(databases.app, target, version) if version else load_champion(databases.app, target)
+        decisions = list_decisions(databases.app, target)
+    if artifact is None:
+        raise ModelError(
+            f"no model of {target} serves yet: the rule answers; train with: tqs retrain --target {target}"
+        )
+    about = [asdict(decision) for decision in decisions if decision.version in (artifact.version, None)]
+    manifest = loads(artifact.manifest_bytes)
+    print_json({"target": target, "version": artifact.version, "manifest": manifest, "decisions": about})
+
+
+@models_app.command()
+def promote(
+    target: Annotated[str, typer.Argument(help="match, reschedule or no_show.")],
+    version: Annotated[str, typer.Argument(help="A version that `tqs models list` shows.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "promoted by hand",
+) -> None:
+    """Make a model the one that serves, whatever the gate said. Example: tqs models promote match v2."""
+    from modelling.store import champion_versions
+    from modelling.store import promote as run
+    from records.engine import open_databases
+
+    with open_databases(load_settings()) as databases:
+        before = champion_versions(databases.app).get(require_target(target))
+        run(databases.app, target, version, expected_champion=before, reason=reason, actor=getuser())
+    print(f"{target} {version} serves now (before: {before or 'the rule'})")
+
+
+@models_app.command()
+def rollback(
+    target: Annotated[str, typer.Argument(help="match, reschedule or no_show.")],
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "rolled back by hand",
+) -> None:
+    """Let the model before this one serve again. Example: tqs models rollback reschedule."""
+    from modelling.store import roll_back
+    from records.engine import open_databases
+
+    with open_databases(load_settings()) as databases:
+        now, before = roll_back(databases.app, require_target(target), reason=reason, actor=getuser())
+    print(f"{target} {now} serves again (before: {before})")
+
+
+def _rounded(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else ""

@@ -1,0 +1,122 @@
+"""Commands that run the product: up, lab, doctor, and `tqs keys create|list|revoke`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tqs.cli.data import AsJson
+from tqs.cli.output import print_json, print_table
+from tqs.errors import TqsError
+from tqs.settings import load_settings
+
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+keys_app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this file's commands to the command line."""
+    app.command()(up)
+    app.command()(lab)
+    app.command()(doctor)
+
+
+def up(
+    parts: Annotated[
+        list[str] | None, typer.Argument(help="service, dashboards, mlflow, prefect; all where none is named.")
+    ] = None,
+) -> None:
+    """Start all parts, or those named; Ctrl-C stops them. Example: tqs up service dashboards."""
+    from access.keys import ensure_first_key
+    from dashboards.login import ensure_password
+    from flows.environment import serve_environment
+
+    from records.engine import open_databases
+    from tqs.cli.up import parts_of, run_parts
+
+    settings = load_settings()
+    chosen = parts_of(settings, parts or [])
+    with open_databases(settings) as databases:
+        key = ensure_first_key(databases.app, settings.home)
+        if key is not None:
+            print(f"API key (all scopes, shown once; also in {settings.home / 'api-key'}): {key}")
+        if any(part.name == "dashboards" for part in chosen):
+            ensure_password(settings.home)
+            print(f"dashboard login: user tqs, password in {settings.home / 'dashboard-password'}")
+        run_parts(chosen, serve_environment(settings, databases), settings.home / "logs" / "up.log")
+
+
+def lab(
+    port: Annotated[int, typer.Option(help="Where JupyterLab listens, on 127.0.0.1.")] = 8888,
+) -> None:
+    """Open JupyterLab on the notebooks, with the settings of this shell. Example: tqs lab."""
+    from records.engine import open_databases
+
+    settings = load_settings()
+    with open_databases(settings):
+        env = {**os.environ, "TQS_HOME": str(settings.home), "TQS_TIMEZONE": settings.timezone}
+        command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}", str(NOTEBOOKS)]
+        status = os.spawnve(os.P_WAIT, sys.executable, command, env)  # noqa: S606  # our own interpreter
+    if status:
+        raise TqsError(f"JupyterLab ended with status {status}")
+
+
+def doctor(json: AsJson = False) -> None:
+    """Check what tqs needs and say what is wrong. Example: tqs doctor."""
+    from tqs.cli.doctor import examine
+
+    findings = examine(load_settings())
+    if json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        print_table([asdict(finding) for finding in findings], empty="")
+    if not all(finding.ok for finding in findings):
+        raise TqsError("something is wrong; see the table")
+
+
+@keys_app.command("create")
+def create_key(
+    name: Annotated[str, typer.Argument(help="Who or what will use it.")],
+    scope: Annotated[list[str] | None, typer.Option("--scope", help="read, ingest or admin; repeat for more.")] = None,
+    days: Annotated[int | None, typer.Option("--days", help="Expires after so many days.", min=1)] = None,
+) -> None:
+    """Create a key and print it once. Example: tqs keys create rails-app --scope ingest --days 365."""
+    from access.keys import create_key as run
+
+    from records.engine import open_databases
+
+    expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
+    with open_databases(load_settings()) as databases:
+        print(run(databases.app, name, scopes=scope or ["read"], expires_at=expires_at))
+
+
+@keys_app.command("list")
+def list_keys(json: AsJson = False) -> None:
+    """List the keys, without the keys themselves. Example: tqs keys list."""
+    from access.keys import list_keys as run
+
+    from records.engine import open_databases
+
+    with open_databases(load_settings()) as databases:
+        rows = [asdict(row) for row in run(databases.app)]
+    if json:
+        print_json(rows)
+    else:
+        print_table(rows, empty="no key yet; create one with: tqs keys create NAME --scope read")
+
+
+@keys_app.command("revoke")
+def revoke_key(prefix: Annotated[str, typer.Argument(help="The key's id or prefix, as listed.")]) -> None:
+    """Revoke a key; every worker refuses it within 5 seconds. Example: tqs keys revoke tqs_1a2b3c4d."""
+    from access.keys import revoke_key as run
+
+    from records.engine import open_databases
+
+    with open_databases(load_settings()) as databases:
+        print(f"revoked {run(databases.app, prefix)}")

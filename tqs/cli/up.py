@@ -1,0 +1,150 @@
+"""Every part of the product as processes under honcho: started together, stopped together.
+
+The parts write to `TQS_HOME/logs/up.log`; the terminal shows each address as soon as it answers.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import socket
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+
+from honcho.manager import Manager
+from honcho.printer import Printer
+
+from tqs.errors import SettingsError, TqsError
+from tqs.settings import Settings
+
+HOST = "127.0.0.1"
+POLL_INTERVAL_S = 0.25
+LOG_TAIL_LINES = 15
+NO_TRACKING = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
+
+
+@dataclass(frozen=True)
+class Part:
+    """A process of `tqs up`: its command, and the address that answers when it is ready (none for a worker)."""
+
+    name: str
+    command: Sequence[str]
+    port: int | None = None
+    ready_path: str = "/"
+
+    @property
+    def address(self) -> str:
+        """Where people and services find it."""
+        return f"http://{HOST}:{self.port}"
+
+
+def parts_of(settings: Settings, names: Iterable[str]) -> list[Part]:
+    """The processes behind the parts named (all where none is).
+
+    Raises
+    ------
+    SettingsError
+        for a name that is no part.
+    """
+    python = sys.executable
+    tool = str(Path(python).parent)
+    port = {name: str(getattr(settings, f"{name}_port")) for name in ("api", "dashboard", "mlflow", "prefect")}
+    serve = [f"{tool}/bentoml", "serve", "bentos.service:TutorQuality", "--host", HOST, "--port", port["api"]]
+    mlflow = [f"{tool}/mlflow", "server", "--host", HOST, "--port", port["mlflow"], "--workers", "1"]
+    prefect = [f"{tool}/prefect", "server", "start", "--host", HOST, "--port", port["prefect"]]
+    known = {
+        "service": [Part("service", serve, settings.api_port, "/readyz")],
+        "dashboards": [Part("dashboards", [python, "-m", "dashboards.app"], settings.dashboard_port, "/")],
+        "mlflow": [Part("mlflow", mlflow, settings.mlflow_port, "/health")],
+        "prefect": [
+            Part("prefect", prefect, settings.prefect_port, "/api/health"),
+            Part("prefect-worker", [python, "-m", "flows.worker"]),
+        ],
+    }
+    chosen = list(names) or list(known)
+    if unknown := [name for name in chosen if name not in known]:
+        raise SettingsError(f"{unknown[0]!r} is no part of tqs; the parts are {', '.join(known)}")
+    return [part for name in dict.fromkeys(chosen) for part in known[name]]
+
+
+def run_parts(parts: Sequence[Part], env: Mapping[str, str], log: Path) -> None:
+    """Run `parts` until SIGINT or SIGTERM, which stop all of them; returns when they have stopped.
+
+    Raises
+    ------
+    TqsError
+        where a port is taken, or a part stops by itself (the others are then stopped too).
+    """
+    for part in parts:
+        require_free(part)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("a", encoding="utf-8") as output:
+        manager = _Manager(output)
+        for part in parts:
+            manager.add_process(part.name, shlex.join(part.command), env={**os.environ, **NO_TRACKING, **env})
+        done = threading.Event()
+        watcher = threading.Thread(target=_announce, args=(parts, done, log), daemon=True)
+        watcher.start()
+        try:
+            manager.loop()
+        finally:
+            done.set()
+            watcher.join()
+    if not manager.stopped_by_signal:
+        tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-LOG_TAIL_LINES:])
+        raise TqsError(f"a part stopped by itself, so all were stopped; the end of {log}:\n{tail}")
+    print("stopped", flush=True)
+
+
+def require_free(part: Part) -> None:
+    """Refuse a port that somebody else listens on."""
+    if part.port is None:
+        return
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, part.port))
+        except OSError as error:
+            variable = {"service": "API", "dashboards": "DASHBOARD"}.get(part.name, part.name.upper())
+            raise TqsError(
+                f"port {part.port} for {part.name} is taken ({error.strerror}); stop what uses it, "
+                f"or choose another with TQS_{variable}_PORT"
+            ) from error
+
+
+class _Manager(Manager):
+    """Honcho's manager, quiet on the terminal, that remembers whether a person or a failure ended it."""
+
+    def __init__(self, output: TextIOWrapper) -> None:
+        super().__init__(Printer(output))
+
+    @property
+    def stopped_by_signal(self) -> bool:
+        # Honcho stores 128 + the signal's number when it received SIGINT or SIGTERM itself.
+        return self.returncode in (130, 143)
+
+
+def _announce(parts: Sequence[Part], done: threading.Event, log: Path) -> None:
+    waiting = [part for part in parts if part.port is not None]
+    print(f"starting {', '.join(part.name for part in parts)} (log: {log})", flush=True)
+    while waiting and not done.is_set():
+        for part in [part for part in waiting if _answers(part)]:
+            waiting.remove(part)
+            print(f"  {part.name:<12} {part.address}", flush=True)
+        done.wait(POLL_INTERVAL_S)
+    if not done.is_set():
+        print("ready; Ctrl-C stops everything", flush=True)
+
+
+def _answers(part: Part) -> bool:
+    try:
+        with urllib.request.urlopen(part.address + part.ready_path, timeout=2) as answer:  # noqa: S310  # loopback
+            return bool(answer.status < 400)
+    except (urllib.error.URLError, OSError):
+        return False
