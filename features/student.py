@@ -1,0 +1,61 @@
+"""What a student's recent sessions say, with any tutor and with this one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from features.tutor import rate_of
+from features.windows import FOREVER, count_in_windows
+from records.columns import DAY_US, NO_SHOW, RESCHEDULED, Float64, Int64, Sessions
+
+STUDENT_WINDOW_US: Final = 90 * DAY_US
+
+
+@dataclass(frozen=True, slots=True)
+class StudentCounts:
+    """Sessions of n students, each (n,): those of 90 days, and those with one tutor so far."""
+
+    sessions: Int64
+    rescheduled: Int64
+    no_shows: Int64
+    with_tutor: Int64
+
+
+def count_student_sessions(sessions: Sessions, student: Int64, tutor: Int64, as_of: Int64) -> StudentCounts:
+    """Counts for each (student, tutor, as_of), all (n,), from the sessions known at that moment."""
+    own = count_in_windows(
+        sessions.student,
+        sessions.scheduled,
+        sessions.outcome_known,
+        (sessions.status == RESCHEDULED, sessions.status == NO_SHOW),
+        query_key=student,
+        query_time=as_of,
+        windows=(STUDENT_WINDOW_US,),
+    )[0]
+    tutors = 1 + int(max(sessions.tutor.max(initial=0), tutor.max(initial=0)))
+    together = count_in_windows(
+        sessions.student * tutors + sessions.tutor,
+        sessions.scheduled,
+        sessions.outcome_known,
+        (),
+        query_key=student * tutors + tutor,
+        query_time=as_of,
+        windows=(FOREVER,),
+    )[0, 0]
+    return StudentCounts(sessions=own[0], rescheduled=own[1], no_shows=own[2], with_tutor=together)
+
+
+def student_columns(counts: StudentCounts) -> dict[str, Float64]:
+    """The student features, each (n,); a rate without sessions is 0."""
+    return {
+        "student_reschedule_rate_90d": rate_of(counts.rescheduled, counts.sessions),
+        "student_no_show_rate_90d": rate_of(counts.no_shows, counts.sessions),
+        "student_reschedules_90d": counts.rescheduled.astype(np.float64),
+        "student_no_shows_90d": counts.no_shows.astype(np.float64),
+        "student_total_sessions_90d": counts.sessions.astype(np.float64),
+        "student_is_known": (counts.sessions > 0).astype(np.float64),
+        "pair_sessions_so_far": counts.with_tutor.astype(np.float64),
+    }

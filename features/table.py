@@ -1,0 +1,122 @@
+"""The edge of this room: training tables as DataFrames, and the feature matrices that training and serving share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.catalogue import names_of
+from features.matrix import pair_features, session_features, session_features_from_counts
+from features.sample import Counts, assign_part, gap_of, sample_pairs, sample_sessions, spans_of
+from records.columns import History, Int64
+from tqs.errors import UnfitDataError
+
+__all__ = [
+    "TrainingTable",
+    "pair_features",
+    "require_trainable",
+    "session_features",
+    "session_features_from_counts",
+    "training_table",
+]
+
+FEWEST_ROWS: Final = 500
+FEWEST_OF_A_CLASS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingTable:
+    """Rows to learn from, and how they came about.
+
+    frame    the features in catalogue order (float64), `session_id` or `student_id` and `tutor_id` (text), `as_of` and
+             `scheduled_time` (timestamps in UTC), `label` (int8), `part` ("development" or "test"); ordered by
+             scheduled_time, then id
+    counts   rows looked at, and how many left why
+    horizon  µs: how far ahead of its session a row is looked at, at most
+    gap      µs: time between the newest development row and the oldest test row, and so between folds
+    """
+
+    frame: pd.DataFrame
+    counts: Counts
+    horizon: int
+    gap: int
+
+
+def training_table(history: History, target: str, cut_off: int, timezone: str = "UTC") -> TrainingTable:
+    """The as-of sample of `match`, `reschedule` or `no_show` from what was known before `cut_off` (µs).
+
+    Too few rows make no error here (see `require_trainable`).
+    """
+    names = names_of(target)
+    sessions, directory = history.sessions, history.directory
+    horizon = spans_of(sessions, cut_off).horizon
+    gap = gap_of(target, horizon)
+    ids: dict[str, NDArray[np.object_]]
+    if target == "match":
+        pair_sample = sample_pairs(sessions, cut_off)
+        pairs, counts = pair_sample.pairs, pair_sample.counts
+        as_of, scheduled, label = pairs.first_booked, pairs.first_scheduled, pairs.churned
+        matrix = pair_features(history, pairs.student, pairs.tutor, as_of)
+        ids = {"student_id": directory.students[pairs.student], "tutor_id": directory.tutors[pairs.tutor]}
+    else:
+        sample = sample_sessions(sessions, target, cut_off)
+        as_of, label, counts = sample.as_of, sample.label, sample.counts
+        rows = sessions.take(sample.row)
+        scheduled = rows.scheduled
+        matrix = session_features(history, rows, as_of, timezone)
+        ids = {"session_id": uuid_texts(rows.id)}
+
+    frame = pd.DataFrame(matrix, columns=list(names))
+    for name, text in ids.items():
+        frame[name] = text
+    frame["as_of"] = _timestamps(as_of)
+    frame["scheduled_time"] = _timestamps(scheduled)
+    frame["label"] = label
+    frame["part"] = assign_part(scheduled, gap).astype(object)
+    in_gap = frame["part"] == "gap"
+    frame = frame[~in_gap].sort_values(["scheduled_time", *ids], ignore_index=True)
+    counts = replace(
+        counts,
+        left=counts.left | {"between development and test": int(in_gap.sum())},
+        rows=len(frame),
+        positives=int(frame["label"].sum()),
+    )
+    return TrainingTable(frame, counts, horizon, gap)
+
+
+def require_trainable(frame: pd.DataFrame, target: str) -> None:
+    """Refuse a training frame that is too small to learn from.
+
+    Raises
+    ------
+    UnfitDataError
+        If it has fewer than 500 rows or fewer than 50 of a class.
+    """
+    positives = int((frame["label"] == 1).sum())
+    negatives = len(frame) - positives
+    if len(frame) < FEWEST_ROWS or min(positives, negatives) < FEWEST_OF_A_CLASS:
+        raise UnfitDataError(
+            f"the records hold {len(frame)} rows for {target}, {positives} of them positive and {negatives} negative; "
+            f"a model needs at least {FEWEST_ROWS} rows and {FEWEST_OF_A_CLASS} of each class: "
+            "import more history and train again"
+        )
+
+
+def uuid_texts(ids: NDArray[np.uint8]) -> NDArray[np.object_]:
+    """UUIDs (n, 16) as text with hyphens, (n,)."""
+    digits = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+    text = np.full((len(ids), 36), ord("-"), dtype=np.uint8)
+    text[:, _HIGH_DIGIT_AT] = digits[ids >> 4]
+    text[:, _HIGH_DIGIT_AT + 1] = digits[ids & 15]
+    return text.view("S36").ravel().astype("U36").astype(object)
+
+
+_HIGH_DIGIT_AT: Final = np.array([0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34])
+
+
+def _timestamps(times: Int64) -> pd.Series[pd.Timestamp]:
+    return pd.Series(times.view("datetime64[us]")).dt.tz_localize("UTC")
