@@ -11,9 +11,11 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 import nbformat
@@ -59,18 +61,25 @@ def run_notebook(
     process = subprocess.Popen(  # noqa: S603  # our own interpreter and paths
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
     )
-    timed_out = _follow(process, limit_s, log)
-    error = _find_error(executed, process.returncode, limit_s if timed_out else None)
+    last_words: deque[str] = deque(maxlen=1)
+    timed_out = _follow(process, limit_s, log, last_words)
+    if timed_out:
+        error: TqsError | None = NotebookError(
+            f"{name} ran longer than {limit_s:.0f} s and was stopped; see {executed}"
+        )
+    else:
+        error = _find_error(executed, "".join(last_words)) if process.returncode else None
     return ExecutedNotebook(executed, _export_html(executed), error)
 
 
-def _follow(process: subprocess.Popen[str], limit_s: float, log: Callable[[str], None]) -> bool:
+def _follow(process: subprocess.Popen[str], limit_s: float, log: Callable[[str], None], last_words: deque[str]) -> bool:
     """Pass the output on until the process ends; kill its whole group (the kernel too) at the limit."""
     watchdog = _Watchdog(process.pid, limit_s)
     with watchdog:
         assert process.stdout is not None  # noqa: S101  # it was opened as a pipe
         for line in process.stdout:
             log(line.rstrip())
+            last_words.append(line.strip())
         process.wait()
     return watchdog.fired
 
@@ -79,8 +88,6 @@ class _Watchdog:
     """Kills a process group once, after a time."""
 
     def __init__(self, group: int, limit_s: float) -> None:
-        from threading import Timer  # noqa: PLC0415
-
         self.fired = False
         self._group = group
         self._timer = Timer(limit_s, self._kill)
@@ -96,17 +103,13 @@ class _Watchdog:
         self._timer.cancel()
 
 
-def _find_error(executed: Path, status: int, limit_s: float | None) -> TqsError | None:
-    if status == 0:
-        return None
-    if limit_s is not None:
-        return NotebookError(f"{executed.name} ran longer than {limit_s:.0f} s and was stopped; see {executed}")
+def _find_error(executed: Path, last_words: str) -> TqsError:
     for cell in nbformat.read(executed, as_version=4).cells if executed.exists() else []:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 kind = UnfitDataError if output.ename == UnfitDataError.__name__ else NotebookError
                 return kind(output.evalue if kind is UnfitDataError else f"{output.ename}: {output.evalue}")
-    return NotebookError(f"{executed.name} ended with status {status} before a cell failed; see {executed}")
+    return NotebookError(f"{executed.stem} did not run ({last_words}); see {executed.parent}")
 
 
 def _export_html(executed: Path) -> Path:

@@ -1,0 +1,77 @@
+"""Settings refuse what cannot be used, and say which variable and what to write instead."""
+
+from pathlib import Path
+
+import pytest
+
+from tqs.errors import SettingsError
+from tqs.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    import os
+
+    seeds = ("API_KEY", "DATABASE_URL", "MATCH_RISK_THRESHOLD_LOW", "MATCH_RISK_THRESHOLD_HIGH")
+    for name in [name for name in os.environ if name.startswith("TQS_") or name in seeds]:
+        monkeypatch.delenv(name)
+
+
+def test_the_defaults_are_those_of_the_documents() -> None:
+    settings = load_settings()
+    assert settings.risk_thresholds("match") == (0.3, 0.7)
+    assert settings.risk_thresholds("reschedule") == (0.15, 0.35)
+    assert settings.risk_thresholds("no_show") == (0.05, 0.15)
+    assert (settings.api_port, settings.dashboard_port, settings.mlflow_port, settings.prefect_port) == (
+        3000,
+        5006,
+        5000,
+        4200,
+    )
+    assert settings.home == Path(".tqs").resolve()
+    assert settings.env == "production"
+    assert settings.timezone == "UTC"
+
+
+def test_the_older_build_s_names_are_understood_and_ours_win(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://old/db")
+    monkeypatch.setenv("API_KEY", "old")
+    monkeypatch.setenv("MATCH_RISK_THRESHOLD_HIGH", "0.8")
+    settings = load_settings()
+    assert settings.database_url is not None
+    assert settings.database_url.get_secret_value() == "postgresql://old/db"
+    assert settings.risk_thresholds("match") == (0.3, 0.8)
+    monkeypatch.setenv("TQS_API_KEY", "new")
+    key = load_settings().api_key
+    assert key is not None
+    assert key.get_secret_value() == "new"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TQS_TIMEZONE", "Mars/Olympus", "TQS_TIMEZONE: 'Mars/Olympus' is no time zone"),
+        ("TQS_DATABASE_URL", "mysql://root@localhost/db", "only PostgreSQL is supported"),
+        ("TQS_DATABASE_URL", "postgresql://localhost", "names no database"),
+        ("TQS_DATABASE_URL", "nonsense", "is no database URL"),
+        ("TQS_API_PORT", "70000", "TQS_API_PORT"),
+        ("TQS_API_PORT", "5006", "must differ"),
+        ("TQS_MATCH_RISK_THRESHOLD_LOW", "0.9", "must lie below"),
+        ("TQS_ENV", "staging", "'production' or 'development'"),
+        ("TQS_RESCHEDULE_RISK_THRESHOLD_HIGH", "nan", "RESCHEDULE_RISK_THRESHOLD_HIGH"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=said):
+        load_settings()
+
+
+def test_a_refused_database_url_does_not_show_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TQS_DATABASE_URL", "mysql://root:hunter2@localhost/db")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
+    assert "hunter2" not in repr(load_settings(database_url="postgresql://u:hunter2@h/d"))
