@@ -39,7 +39,6 @@ def retrain(
     Exit status 0 also where a new model lost to the one that serves; 1 where the data carry no model.
     """
     from flows.environment import use_prefect
-
     from records.engine import open_databases
 
     settings = load_settings()
