@@ -18,7 +18,7 @@ NO_SHOW_SHARE = 0.037
 TUTOR_INITIATED_SHARE = 0.982
 REBOOKED_SHARE = 0.85
 CANCELLATION_POWER = 3.0
-WAVE_SIZE = 0.35
+WAVE_SIZE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ def draw_outcomes(
     bookings: Bookings, pairs: Pairs, tutors: Tutors, students: Students, *, end: int, seed: int
 ) -> Outcomes:
     """Draw every lesson's fate, and that of the lessons that replace the moved ones, booked before `end` (µs)."""
-    rng = np.random.default_rng([seed, 5])
+    rng = np.random.default_rng([seed, 8])
     move_odds, miss_odds = _score_bookings(bookings, pairs, tutors, students)
     intercepts = solve_intercept(move_odds, RESCHEDULED_SHARE), solve_intercept(miss_odds, NO_SHOW_SHARE)
     waves: list[Outcomes] = []
@@ -89,7 +89,7 @@ def _score_bookings(bookings: Bookings, pairs: Pairs, tutors: Tutors, students: 
         + 0.25 * (weekday == 0)
         + 0.40 * newness
         + 0.15 * long
-        + 0.15 * season(bookings.scheduled)
+        + 0.06 * season(bookings.scheduled)
     )
     miss = (
         1.1 * students.forgets[student]
@@ -101,7 +101,7 @@ def _score_bookings(bookings: Bookings, pairs: Pairs, tutors: Tutors, students: 
         + 0.7 * weekend
         + 1.2 * newness
         - 0.20 * long
-        + 0.10 * season(bookings.scheduled)
+        + 0.06 * season(bookings.scheduled)
     )
     return move, miss
 
