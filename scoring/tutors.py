@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 
-from features.catalogue import HIGH_RISK_RATE, WINDOW_DAYS
+from features.catalogue_tutor import HIGH_RISK_RATE, WINDOW_DAYS
 from records.reading import ASSUMED_DURATION_MINUTES
 
 RISK_THRESHOLD_PERCENT: Final = round(100 * HIGH_RISK_RATE)

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
-from features.windows import count_in_windows
-from records.columns import DAY_US, NO_SHOW
+from features.tutor import count_tutor_sessions
 from records.reading import read_history
 from scoring.tutors import score_tutors
 from tests.scoring.conftest import NOW, Records, days_ago
@@ -93,29 +92,20 @@ def test_equals_the_windows_of_the_features(engine: Engine, records: Records) ->
     score_tutors(engine, NOW)
 
     history = read_history(engine)
-    s = history.sessions
     codes = np.arange(len(history.directory.tutors))
-    counts = count_in_windows(
-        s.tutor,
-        s.scheduled,
-        s.outcome_known,
-        [s.by_tutor, s.status == NO_SHOW],
-        codes,
-        np.full(len(codes), int(NOW.timestamp() * 1e6)),
-        [7 * DAY_US, 30 * DAY_US, 90 * DAY_US],
-    )
+    counts = count_tutor_sessions(history.sessions, codes, np.full(len(codes), int(NOW.timestamp() * 1e6)))
     found = records.rows(f'SELECT {SCORES} FROM tutor_scores ORDER BY tutor_id::text COLLATE "C"')
     assert len(found) == 6
     for code, row in enumerate(found):
-        totals, moved = counts[:, 0, code], counts[:, 1, code]
+        totals, moved = counts.sessions[:, code], counts.rescheduled[:, code]
         assert row[3:6] == tuple(totals)
         assert row[6:9] == tuple(moved)
-        assert row[9] == counts[2, 2, code]
+        assert row[9] == counts.no_shows[2, code]
         assert row[:3] == tuple(None if n == 0 else 100 * k / n for k, n in zip(moved, totals, strict=True))
         rates = np.divide(moved, totals, out=np.zeros(3), where=totals > 0)
         assert row[10] == (None if totals[1] == 0 else rates[0] - rates[1])
         assert row[11] == (rates[1] > 0.15)
-    assert counts[0, 1].sum() > 3  # the records did put something into the smallest window
+    assert counts.rescheduled[0].sum() > 3  # the records did put something into the smallest window
 
 
 def test_rewrites_only_what_differs(engine: Engine, records: Records) -> None:

@@ -1,0 +1,107 @@
+"""Features of sessions that a caller brings along, by the code that training uses."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime
+
+import numpy as np
+
+from features.matrix import session_features_from_counts
+from features.student import count_student_sessions
+from features.tutor import TutorCounts, count_tutor_sessions
+from records.columns import MISSING, Float64, Int64, Sessions
+from scoring.extraction import LONGEST_SESSION_MINUTES, PastSessions, Refusals, microseconds, numbers
+from scoring.forms import PastSession, Refused, SessionRecord
+from scoring.tutor_statistics import read_statistics
+
+
+def record_features(
+    records: Sequence[SessionRecord], now: datetime, timezone: str
+) -> tuple[Float64, dict[int, Refused]]:
+    """Feature matrix (n, 24), and the refusals by place; the row of a refused record is zero."""
+    refusals = Refusals()
+    scheduled = microseconds([r.scheduled_time for r in records])
+    as_of = microseconds([now if r.as_of is None else r.as_of for r in records])
+    booked = microseconds([r.booked_at for r in records])
+    duration = numbers([r.duration_minutes for r in records])
+    for field, times in (("scheduled_time", scheduled), ("as_of", as_of), ("booked_at", booked)):
+        refusals.add_untimely(field, times)
+    for i in np.flatnonzero(scheduled <= as_of).tolist():
+        refusals.add(
+            i, "scheduled_time", "is not after as_of (now, where none is given); only a session ahead is predicted"
+        )
+    for i in np.flatnonzero((booked != MISSING) & (booked > as_of)).tolist():
+        refusals.add(
+            i, "booked_at", "is after as_of (now, where none is given); a booking is made before it is predicted"
+        )
+    refusals.add_outside("duration_minutes", duration, 1, LONGEST_SESSION_MINUTES)
+
+    own = 2 * np.arange(len(records))
+    sessions = _collect_histories(records, refusals).read(refusals)
+    tutor = _count_tutor_sessions(records, sessions, own, as_of, refusals)
+    student = count_student_sessions(sessions, own, own, as_of)
+    X = session_features_from_counts(
+        scheduled, booked, duration, as_of, tutor=tutor, student=student, timezone=timezone
+    )
+    X[list(refusals.found)] = 0
+    return X, refusals.found
+
+
+def _count_tutor_sessions(
+    records: Sequence[SessionRecord], sessions: Sessions, own: Int64, as_of: Int64, refusals: Refusals
+) -> TutorCounts:
+    counted = count_tutor_sessions(sessions, own, as_of)
+    told = np.array([record.tutor_statistics is not None for record in records], dtype=np.bool_)
+    if not told.any():
+        return counted
+    stated = read_statistics([record.tutor_statistics for record in records], "tutor_statistics", refusals)
+    return TutorCounts(
+        sessions=np.where(told, stated.sessions, counted.sessions),
+        rescheduled=np.where(told, stated.rescheduled, counted.rescheduled),
+        no_shows=np.where(told, stated.no_shows, counted.no_shows),
+    )
+
+
+def _collect_histories(records: Sequence[SessionRecord], refusals: Refusals) -> PastSessions:
+    """The sessions of all histories: record i's tutor and student have the code 2i, whoever else they met 2i + 1."""
+    past = PastSessions()
+    for i, record in enumerate(records):
+        own, other = 2 * i, 2 * i + 1
+        history = record.tutor_history
+        if (history is None) == (record.tutor_statistics is None):
+            found = "neither is there" if history is None else "not both"
+            refusals.add(i, "tutor_history", f"or tutor_statistics is needed (empty for a new tutor): {found}")
+        if history:
+            met = _codes([entry.student_id for entry in history], record.student_id, own, other)
+            past.add(i, "tutor_history", history, tutor=[own] * len(history), student=met)
+        if record.student_history:
+            entries = record.student_history
+            taught = [other] * len(entries)
+            if history is None:
+                taught = _codes([entry.tutor_id for entry in entries], record.tutor_id, own, other)
+            student = _codes_of_new(entries, history or [], record.student_id, own, other)
+            past.add(i, "student_history", entries, tutor=taught, student=student)
+    return past
+
+
+def _codes(ids: Sequence[str | None], wanted: str | None, own: int, other: int) -> list[int]:
+    if wanted is None:
+        return [other] * len(ids)
+    return [own if found == wanted else other for found in ids]
+
+
+def _codes_of_new(
+    entries: Sequence[PastSession], history: Sequence[PastSession], student_id: str | None, own: int, other: int
+) -> list[int]:
+    """The student's code for each entry of its history that its tutor's history does not hold as well."""
+    if student_id is None or not history:
+        return [own] * len(entries)
+    held = Counter((e.scheduled_time, e.status) for e in history if e.student_id == student_id)
+    codes = []
+    for entry in entries:
+        key = (entry.scheduled_time, entry.status)
+        codes.append(other if held[key] > 0 else own)
+        held[key] -= 1
+    return codes
