@@ -103,11 +103,11 @@ def pair_block(students: StudentVectors, tutors: TutorVectors, out: NDArray[np.f
     own = {names.index(name): column for name, column in _student_side(students).items()}
     rows = max(1, _CELLS_IN_CACHE // max(1, len(tutors)))
     for start in range(0, len(students), rows):
-        part = slice(start, start + rows)
+        part = slice(start, min(start + rows, len(students)))
         cube[part] = template
         for j, column in own.items():
             cube[part, :, j] = column[part, np.newaxis]
-        for name, cells in _fit(_as_column(students.take(np.arange(len(students))[part])), tutors).items():
+        for name, cells in _fit(_as_column(students.take(np.arange(part.start, part.stop))), tutors).items():
             cube[part, :, names.index(name)] = cells
 
 

@@ -29,7 +29,7 @@ def version_at(owner: Int64, valid_from: Int64, known: Int64, query_owner: Int64
     by_known = np.lexsort((known, owner))
     newest = np.maximum.accumulate(rank[by_known])  # ranks rise with the owner: no carry from one to the next
 
-    moments = np.unique(known)
+    moments = np.sort(known)
     ticks = len(moments) + 1
     code = owner[by_known] * ticks + np.searchsorted(moments, known[by_known], side="right")
     start = np.searchsorted(code, query_owner * ticks)

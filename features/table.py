@@ -58,14 +58,21 @@ def training_table(history: History, target: str, cut_off: int, timezone: str = 
     ids: dict[str, NDArray[np.object_]]
     if target == "match":
         pair_sample = sample_pairs(sessions, cut_off)
-        pairs, counts = pair_sample.pairs, pair_sample.counts
+        counts, pairs = pair_sample.counts, pair_sample.pairs
+        part = assign_part(pairs.first_scheduled, gap)
+        order = np.lexsort((pairs.tutor, pairs.student, pairs.first_scheduled))
+        order = order[part[order] != "gap"]
+        pairs = pairs.take(order)
         as_of, scheduled, label = pairs.first_booked, pairs.first_scheduled, pairs.churned
         matrix = pair_features(history, pairs.student, pairs.tutor, as_of)
         ids = {"student_id": directory.students[pairs.student], "tutor_id": directory.tutors[pairs.tutor]}
     else:
         sample = sample_sessions(sessions, target, cut_off)
-        as_of, label, counts = sample.as_of, sample.label, sample.counts
-        rows = sessions.take(sample.row)
+        rows, counts = sessions.take(sample.row), sample.counts
+        part = assign_part(rows.scheduled, gap)
+        order = np.lexsort((*rows.id.T[::-1], rows.scheduled))
+        order = order[part[order] != "gap"]
+        rows, as_of, label = rows.take(order), sample.as_of[order], sample.label[order]
         scheduled = rows.scheduled
         matrix = session_features(history, rows, as_of, timezone)
         ids = {"session_id": uuid_texts(rows.id)}
@@ -76,14 +83,12 @@ def training_table(history: History, target: str, cut_off: int, timezone: str = 
     frame["as_of"] = _timestamps(as_of)
     frame["scheduled_time"] = _timestamps(scheduled)
     frame["label"] = label
-    frame["part"] = assign_part(scheduled, gap).astype(object)
-    in_gap = frame["part"] == "gap"
-    frame = frame[~in_gap].sort_values(["scheduled_time", *ids], ignore_index=True)
+    frame["part"] = part[order].astype(object)
     counts = replace(
         counts,
-        left=counts.left | {"between development and test": int(in_gap.sum())},
+        left=counts.left | {"between development and test": len(part) - len(order)},
         rows=len(frame),
-        positives=int(frame["label"].sum()),
+        positives=int(label.sum()),
     )
     return TrainingTable(frame, counts, horizon, gap)
 

@@ -26,8 +26,8 @@ def local_times(times: Int64, timezone: str) -> Int64:
     """
     if timezone == "UTC" or len(times) == 0:
         return times
-    first_year = 1970 + int(times.min()) // _YEAR_US - 1
-    last_year = 1970 + int(times.max()) // _YEAR_US + 1
+    first_year = max(1970 + int(times.min()) // _YEAR_US - 1, 1)
+    last_year = min(1970 + int(times.max()) // _YEAR_US + 1, 9998)
     moments, offsets = _offsets(timezone, first_year, last_year)
     return times + offsets[np.searchsorted(moments, times, side="right")]
 

@@ -19,6 +19,7 @@ FOREVER: Final = -1
 """A window without a far end: everything up to t."""
 
 _LARGEST_CODE: Final = 2**62
+_FEW_COMPARISONS: Final = 10_000
 
 
 def count_in_windows(
@@ -48,6 +49,10 @@ def count_in_windows(
     -------
     (len(windows), 1 + len(masks), q) counts; `[:, 0]` counts all sessions, `[:, 1 + i]` those of `masks[i]`.
     """
+    if len(key) * len(query_key) <= _FEW_COMPARISONS:
+        return _count_directly(
+            key, scheduled, outcome_known, masks, query_key=query_key, query_time=query_time, windows=windows
+        )
     counts = np.zeros((len(windows), 1 + len(masks), len(query_key)), dtype=np.int64)
     rows = _rows_that_may_count(scheduled, outcome_known, query_time, windows)
     if len(rows) == 0:
@@ -79,9 +84,30 @@ def count_in_windows(
     return counts
 
 
+def _count_directly(
+    key: Int64,
+    scheduled: Int64,
+    outcome_known: Int64,
+    masks: Sequence[Bool],
+    *,
+    query_key: Int64,
+    query_time: Int64,
+    windows: Sequence[int],
+) -> Int64:
+    """Every session against every query: the definition itself, and the quickest way for a few."""
+    time = query_time[:, np.newaxis]
+    by_now = (key == query_key[:, np.newaxis]) & (scheduled <= time) & (outcome_known < time)
+    kinds = np.ones((1 + len(masks), len(key)), dtype=np.int64)
+    for m, mask in enumerate(masks):
+        kinds[1 + m] = mask
+    counts = np.empty((len(windows), 1 + len(masks), len(query_key)), dtype=np.int64)
+    for w, window in enumerate(windows):
+        inside = by_now if window == FOREVER else by_now & (scheduled > time - window)
+        counts[w] = kinds @ inside.T
+    return counts
+
+
 def _rows_that_may_count(scheduled: Int64, outcome_known: Int64, query_time: Int64, windows: Sequence[int]) -> Int64:
-    if len(query_time) == 0 or len(scheduled) == 0:
-        return np.empty(0, dtype=np.int64)
     last = query_time.max()
     relevant = (scheduled <= last) & (outcome_known < last)
     if FOREVER not in windows:
@@ -93,14 +119,21 @@ def _order_keeping_clock(scheduled: Int64, enter: Int64, last_key: int) -> tuple
     """A map of times onto 0 … ticks − 1 with `event <= t` exactly where `clock(event) <= clock(t)`.
 
     The clock counts µs since the first event where (key, time) then fits into 64 bits (7,000 tutors × 20 years),
-    else the number of distinct event times up to t.
+    else the number of events up to t.
     """
     first, last = int(scheduled.min()), int(enter.max())
     span = last - first + 2
     if (last_key + 1) * span < _LARGEST_CODE:
         return lambda time: np.clip(time, first - 1, last) - (first - 1), span
-    moments = np.unique(np.concatenate([scheduled, enter]))
-    return lambda time: np.searchsorted(moments, time, side="right"), len(moments) + 1
+    moments = np.sort(np.concatenate([scheduled, enter]))
+    return lambda time: _count_up_to(moments, time), len(moments) + 1
+
+
+def _count_up_to(moments: Int64, time: Int64) -> Int64:
+    order = np.argsort(time)
+    count = np.empty(len(time), dtype=np.int64)
+    count[order] = np.searchsorted(moments, time[order], side="right")
+    return count
 
 
 def _entered_minus_left(counted: Bool, by_enter: Int64, by_scheduled: Int64, entered: Int64, left: Int64) -> Int64:
