@@ -1,0 +1,61 @@
+"""A table whose sorting and paging happen where the rows come from, not in the browser."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar, Literal, TypedDict
+
+import param
+from panel.custom import JSComponent
+
+Tone = Literal["plain", "quiet", "good", "bad"]
+
+
+class TableColumn(TypedDict, total=False):
+    """`key` names the cells of a row. `hidden_below`: width of the table in px under which the column is left out."""
+
+    key: str
+    title: str
+    help: str
+    numeric: bool
+    sortable: bool
+    hidden_below: int
+
+
+class Cell(TypedDict, total=False):
+    """What stands in a cell. All of it is shown as text, whatever characters it has.
+
+    `detail` is a second line, `icon` the name of a Material icon, `badge` frames it, `share` (0-1) draws a bar
+    under it with a mark at `limit` (0-1).
+    """
+
+    text: str
+    detail: str
+    icon: str
+    tone: Tone
+    badge: bool
+    share: float
+    limit: float
+
+
+class TableRow(TypedDict):
+    """A row: its id, and its cells by the key of their column; the first column's cell names the row."""
+
+    id: str
+    cells: dict[str, Cell]
+
+
+class DataTable(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
+    """Rows `page * page_size` and on of `total`, in the order of `sort`; watch `sort`, `page` and `selected`."""
+
+    label = param.String(doc="what the table holds, for those who do not see it")
+    columns: list[TableColumn] = param.List(item_type=dict)
+    rows: list[TableRow] = param.List(item_type=dict)
+    total = param.Integer(bounds=(0, None))
+    page = param.Integer(bounds=(0, None))
+    page_size = param.Integer(default=15, bounds=(1, None))
+    sort: dict[str, str] = param.Dict(default={}, doc='{"by": key of a column, "order": "asc" or "desc"}')
+    selected: str = param.String(doc="id of the chosen row")
+
+    _esm: ClassVar[Path] = Path(__file__).parent / "data_table.js"
+    _stylesheets: ClassVar[list[Any]] = [(Path(__file__).parent / "data_table.css").read_text(encoding="utf-8")]

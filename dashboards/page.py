@@ -1,0 +1,102 @@
+"""What every page has around its content: bar, time of the last update, banner, and the refresh that keeps it live."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import panel as pn
+import panel_material_ui as pmui
+from markupsafe import Markup
+from sqlalchemy import Engine
+
+from dashboards.formats import format_time
+from dashboards.html import show_html, update_html
+from dashboards.styles import read_style
+from dashboards.theme import THEME
+from records.engine import explain_outage
+from tqs.errors import TqsError
+
+REFRESH_S: Final = 30.0
+TITLE: Final = "Tutor quality"
+
+_log = logging.getLogger(__name__)
+
+
+class LivePage:
+    """A page that reads the records when it opens, when it is used and every `refresh_s` seconds.
+
+    `load` reads and shows; where it fails the page keeps what it showed, says why in a banner, and takes the
+    banner away when a later `load` succeeds. `refreshing` is true while it runs.
+    """
+
+    def __init__(self, engine: Engine, load: Callable[[], None], zone: str, refresh_s: float = REFRESH_S) -> None:
+        self.refreshing = False
+        self._load = load
+        self._engine = engine
+        self._zone = zone
+        self._refresh_s = refresh_s
+        self._updated = show_html(style="page_head")
+        self._banner = pmui.Alert(
+            severity="error",
+            visible=False,
+            sizing_mode="stretch_width",
+            margin=0,
+            title="The records cannot be reached",
+            object="",
+        )
+
+    def show(self, heading: str, *content: Any) -> pmui.Page:
+        """The whole page around `content`, loaded and kept up to date while its browser is open."""
+        self.refresh()
+        pn.state.add_periodic_callback(self.refresh, period=int(1000 * self._refresh_s))
+        head = show_html(Markup("<h1>{}</h1>").format(heading), style="page_head")
+        return pmui.Page(
+            title=TITLE,
+            meta_title=f"{heading} · {TITLE}",
+            header=[pn.HSpacer(), _show_logout()],
+            main=[
+                pn.Column(
+                    pn.FlexBox(head, self._updated, justify_content="space-between", align_items="baseline"),
+                    self._banner,
+                    *content,
+                    sizing_mode="stretch_width",
+                    stylesheets=[read_style("page")],
+                )
+            ],
+            main_width=1440,
+            sx={"& .main": {"backgroundColor": "background.default"}},
+            theme_config=THEME,
+        )
+
+    def refresh(self, *_events: Any) -> None:
+        """Load once; never raises, since a periodic callback that did would be the last one.
+
+        What a load itself changes on the page is part of it and sets off no other.
+        """
+        if self.refreshing:
+            return
+        self.refreshing = True
+        try:
+            with explain_outage(self._engine):
+                self._load()
+        except TqsError as error:
+            _log.warning("%s", error)
+            self._banner.param.update(object=f"{error}. What is below may be out of date.", visible=True)
+        except Exception:  # noqa: BLE001  # whatever it was, the page must go on asking
+            _log.exception("the page could not be refreshed")
+            self._banner.param.update(
+                object="Something went wrong here; the log of the dashboards says what.", visible=True
+            )
+        else:
+            self._banner.visible = False
+            now = format_time(datetime.now(UTC), self._zone, seconds=True)
+            update_html(self._updated, Markup("<span>Updated {}</span>").format(now))
+        finally:
+            self.refreshing = False
+
+
+def _show_logout() -> pn.pane.HTML:
+    return show_html(Markup('<a href="./logout">Log out</a>'), style="page_head", margin=(0, 8))

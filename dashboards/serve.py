@@ -1,0 +1,85 @@
+"""Serve the dashboards on 127.0.0.1 behind a login: `python -m dashboards.serve`."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import signal
+import sys
+from typing import Any, Final
+
+import panel as pn
+from panel.io.server import get_server
+from sqlalchemy import Engine
+from tornado.ioloop import IOLoop
+
+from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_password
+from dashboards.page import REFRESH_S
+from dashboards.tutors import show_tutors_page
+from records.engine import open_databases
+from tqs.errors import SettingsError, TqsError
+from tqs.settings import Settings, load_settings
+
+ADDRESS: Final = "127.0.0.1"
+
+
+def main() -> int:
+    """Serve until SIGINT or SIGTERM; the exit status. Settings come from the environment."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        settings = load_settings()
+        with open_databases(settings) as databases:
+            serve(databases.app, settings)
+    except TqsError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # the one line that a person sees
+        return 1
+    return 0
+
+
+def serve(engine: Engine, settings: Settings, refresh_s: float = REFRESH_S) -> None:
+    """Serve the dashboards on the port of the settings until a signal stops them."""
+    server = create_server(engine, settings, refresh_s)
+    loop = server.io_loop
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.asyncio_loop.add_signal_handler(number, loop.stop)
+    server.start()
+    loop.start()
+    server.stop()
+
+
+def create_server(engine: Engine, settings: Settings, refresh_s: float = REFRESH_S) -> Any:
+    """A server that is bound and not yet started.
+
+    Raises
+    ------
+    SettingsError
+        the port is in use, or the password's file cannot be used.
+    """
+    pages = {"tutors": lambda: show_tutors_page(engine, settings.timezone, refresh_s)}
+    cookie_secret = derive_cookie_secret(settings.home)
+    hosts = [f"{host}:{settings.dashboard_port}" for host in (ADDRESS, "localhost")]
+    pn.extension(notifications=False)
+    try:
+        return get_server(
+            pages,
+            address=ADDRESS,
+            port=settings.dashboard_port,
+            websocket_origin=hosts,
+            auth_provider=PasswordLogin(ensure_password(settings.home)),
+            cookie_secret=cookie_secret,
+            xsrf_cookies=True,
+            sign_sessions=True,
+            secret_key=cookie_secret.encode(),
+            generate_session_ids=True,
+            loop=IOLoop.current(),
+        )
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise SettingsError(
+            f"port {settings.dashboard_port} is in use; stop what listens there or set TQS_DASHBOARD_PORT"
+        ) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""The page of the tutors: who reschedules how often, whom to look at first, and how it came to be so."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import Any, Final
+from uuid import UUID
+
+import panel as pn
+import panel_material_ui as pmui
+from sqlalchemy import Engine
+
+from dashboards.components.data_table import DataTable
+from dashboards.html import show_html, update_html
+from dashboards.page import REFRESH_S, LivePage
+from dashboards.views.cards import frame, show_card, show_side_by_side
+from dashboards.views.notices import NO_MATCH, NO_TUTORS, NOT_SCORED, Notice, show_notice, update_notice
+from dashboards.views.rate_charts import draw_rate_distribution, draw_rate_history
+from dashboards.views.tiles import render_tiles, show_tiles, summary_tiles
+from dashboards.views.tutor_detail import render_tutor
+from dashboards.views.tutor_table import TUTOR_COLUMNS, show_tutor_rows
+from scoring.tutor_history import compute_rate_history
+from scoring.tutor_list import ListedTutor, TutorPage, TutorSummary, find_tutor, list_tutors, summarise_tutors
+from scoring.tutors import RISK_THRESHOLD_PERCENT
+
+PAGE_SIZE: Final = 10
+RISKS: Final = {"All": "all", "High risk": "high_risk", "Low risk": "low_risk"}
+
+
+def show_tutors_page(engine: Engine, zone: str, refresh_s: float = REFRESH_S) -> pmui.Page:
+    """The page for one browser; `zone` is the IANA name of the time zone that times are shown in."""
+    return _TutorsPage(engine, zone, refresh_s).view
+
+
+class _TutorsPage:
+    def __init__(self, engine: Engine, zone: str, refresh_s: float) -> None:
+        self._engine = engine
+        self._drawn: dict[str, Any] = {}
+        self._chosen = ""
+        self._tiles = show_tiles()
+        self._notice = show_notice()
+        self._search = pmui.TextInput(label="Search name or e-mail", size="small", margin=0, width=280)
+        self._risk = pmui.RadioButtonGroup(options=list(RISKS), value="All", size="small", margin=0)
+        self._table = DataTable(
+            label="Tutors with their reschedule rates",
+            columns=TUTOR_COLUMNS,
+            page_size=PAGE_SIZE,
+            sort={"by": "reschedule_rate_30d", "order": "desc"},
+            sizing_mode="stretch_width",
+            margin=0,
+        )
+        self._no_match = show_notice()
+        self._detail = show_html(style="tutor_detail", margin=(16, 18, 4, 18), sizing_mode="stretch_width")
+        self._history = pn.pane.Bokeh(margin=(4, 8, 8, 8), sizing_mode="stretch_width")
+        self._detail_card = frame(self._detail, self._history)
+        self._distribution = pn.pane.Bokeh(margin=(0, 8, 8, 8), sizing_mode="stretch_width")
+        self._distribution_card = show_card(
+            "How the rates are spread",
+            self._distribution,
+            note=f"Tutors by their rate of 30 days; high risk is above {RISK_THRESHOLD_PERCENT}%",
+        )
+        self._body = self._lay_out()
+        self._page = LivePage(engine, self._load, zone, refresh_s)
+        self._search.param.watch(self._start_over, "value_input")
+        self._risk.param.watch(self._start_over, "value")
+        self._table.param.watch(self._start_over, "sort")
+        self._table.param.watch(self._page.refresh, "page")
+        self._table.param.watch(self._choose, "selected")
+        self.view = self._page.show("Tutors", self._tiles, self._notice, self._body)
+
+    def _lay_out(self) -> pn.Column:
+        return show_side_by_side(
+            show_card(
+                "Reschedule rates",
+                self._table,
+                self._no_match,
+                note="Share of their sessions that tutors moved or cancelled",
+                controls=[self._search, self._risk],
+            ),
+            self._detail_card,
+            self._distribution_card,
+        )
+
+    def _start_over(self, *_events: Any) -> None:
+        """Another order or another filter: the first page of it."""
+        if self._table.page:
+            self._table.page = 0  # being watched, it loads
+        else:
+            self._page.refresh()
+
+    def _choose(self, event: Any) -> None:
+        if not self._page.refreshing:
+            self._chosen = event.new
+            self._page.refresh()
+
+    def _load(self) -> None:
+        summary = summarise_tutors(self._engine)
+        update_html(self._tiles, render_tiles(summary_tiles(summary)))
+        update_notice(self._notice, _missing(summary))
+        self._body.visible = summary.tutors > 0
+        self._distribution_card.visible = summary.scored > 0
+        self._redraw(self._distribution, draw_rate_distribution, summary.rate_counts)
+        tutors = self._load_table()
+        self._load_detail(tutors, summary)
+
+    def _load_table(self) -> list[ListedTutor]:
+        table, page = self._table, self._list(self._table.page)
+        last = max(ceil(page.total / table.page_size) - 1, 0)
+        if table.page > last:  # fewer tutors than when this page was turned to
+            table.page, page = last, self._list(last)
+        table.param.update(rows=show_tutor_rows(page.tutors), total=page.total, visible=page.total > 0)
+        update_notice(self._no_match, None if page.total else NO_MATCH)
+        return page.tutors
+
+    def _list(self, page: int) -> TutorPage:
+        return list_tutors(
+            self._engine,
+            risk_status=RISKS[self._risk.value],
+            sort_by=self._table.sort["by"],
+            sort_order=self._table.sort["order"],
+            search=self._search.value_input.replace("\0", ""),
+            limit=self._table.page_size,
+            offset=page * self._table.page_size,
+        )
+
+    def _load_detail(self, listed: list[ListedTutor], summary: TutorSummary) -> None:
+        """The tutor who was chosen, else the first one of the list."""
+        tutor = find_tutor(self._engine, UUID(self._chosen)) if self._chosen else None
+        tutor = tutor or next(iter(listed), None)
+        self._detail_card.visible = tutor is not None and summary.last_calculated_at is not None
+        if tutor is None or summary.last_calculated_at is None:
+            return
+        self._table.selected = str(tutor.id)
+        update_html(self._detail, render_tutor(tutor))
+        points = compute_rate_history(self._engine, tutor.id, summary.last_calculated_at)
+        self._redraw(self._history, draw_rate_history, points)
+
+    def _redraw(self, pane: pn.pane.Bokeh, draw: Callable[[Any], Any], data: Any) -> None:
+        """Draw anew only what changed: a picture that is replaced loses the pointer that rests on it."""
+        if self._drawn.get(draw.__name__) != data:
+            pane.object = draw(data)
+            self._drawn[draw.__name__] = data
+
+
+def _missing(summary: TutorSummary) -> Notice | None:
+    if summary.tutors == 0:
+        return NO_TUTORS
+    return NOT_SCORED if summary.scored == 0 else None

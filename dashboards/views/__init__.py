@@ -1,0 +1,1 @@
+"""What pages are made of: each function turns data into a pane and reads nothing itself."""

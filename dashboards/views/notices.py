@@ -1,0 +1,57 @@
+"""What a page says where there is nothing to show, or nothing to show it from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import panel as pn
+from markupsafe import Markup
+
+from dashboards.html import EMPTY, show_html, update_html
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What is missing, in a few words and a sentence, and the commands that would bring it."""
+
+    icon: str
+    title: str
+    text: str
+    commands: tuple[str, ...] = ()
+
+
+def show_notice(notice: Notice | None = None) -> pn.pane.HTML:
+    """A card with the notice; without one nothing."""
+    pane = show_html(style="notice", sizing_mode="stretch_width")
+    update_notice(pane, notice)
+    return pane
+
+
+def update_notice(pane: pn.pane.HTML, notice: Notice | None) -> None:
+    """Let the card say `notice`, or take it away."""
+    pane.visible = notice is not None
+    update_html(pane, EMPTY if notice is None else render_notice(notice))
+
+
+def render_notice(notice: Notice) -> Markup:
+    """The notice as HTML."""
+    lines = Markup("").join(Markup("<li><code>{}</code></li>").format(command) for command in notice.commands)
+    return Markup(
+        "<section class=notice><span class=icon aria-hidden=true>{}</span><h2>{}</h2><p>{}</p><ul>{}</ul></section>"
+    ).format(notice.icon, notice.title, notice.text, lines)
+
+
+NO_TUTORS: Final = Notice(
+    "group_add",
+    "No tutors yet",
+    "Bring your own records, or look around in a made-up world:",
+    ("tqs import DIR", "tqs demo"),
+)
+NOT_SCORED: Final = Notice(
+    "query_stats",
+    "No scores yet",
+    "There are tutors, but their rates have not been computed:",
+    ("tqs score",),
+)
+NO_MATCH: Final = Notice("search_off", "No tutor matches", "Change the search or the risk filter.")

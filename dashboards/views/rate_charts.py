@@ -1,0 +1,99 @@
+"""Reschedule rates as pictures, always with the threshold of high risk in them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+from bokeh.models import ColumnDataSource, DatetimeTickFormatter, HoverTool, NumeralTickFormatter, Span
+from bokeh.plotting import figure
+
+from dashboards.formats import NOTHING, format_percent
+from dashboards.theme import BLUE, GREY, RED
+from scoring.tutor_history import RatePoint
+from scoring.tutors import RISK_THRESHOLD_PERCENT
+
+BIN_PERCENT: Final = 3  # divides the threshold, so no bar stands on both sides of it
+LEAST_RANGE_PERCENT: Final = 30  # a picture of small rates still shows how far the threshold is
+HEIGHT_PX: Final = 190
+
+
+def draw_rate_distribution(rate_counts: Sequence[int]) -> figure:
+    """How many tutors have which 30-day rate; `rate_counts[i]` of them one in (i, i + 1] percent."""
+    counts = np.add.reduceat(np.asarray(rate_counts, dtype=np.int64), np.arange(0, len(rate_counts), BIN_PERCENT))
+    low = BIN_PERCENT * np.arange(len(counts))
+    end = max(LEAST_RANGE_PERCENT, int(low[counts > 0].max(initial=0)) + BIN_PERCENT)
+    shown = low < end
+    low, counts = low[shown], counts[shown]
+    high = np.minimum(low + BIN_PERCENT, 100)
+    source = ColumnDataSource(
+        {
+            "left": low + 0.2,
+            "right": high - 0.2,
+            "top": counts,
+            "range": [f"{start}–{stop}%" for start, stop in zip(low, high, strict=True)],
+            "color": np.where(low >= RISK_THRESHOLD_PERCENT, RED, BLUE),
+        }
+    )
+    plot = _start_plot(x_range=(0, end), y_range=(0, max(1, 1.12 * counts.max(initial=0))))
+    bars = plot.quad(
+        left="left", right="right", bottom=0, top="top", fill_color="color", line_color=None, source=source
+    )
+    plot.add_tools(HoverTool(renderers=[bars], tooltips=[("30-day rate", "@range"), ("tutors", "@top{0,0}")]))
+    plot.add_layout(_threshold("height"))
+    plot.xaxis.formatter = NumeralTickFormatter(format="0")
+    plot.xaxis.axis_label = "30-day rate, %"
+    plot.yaxis.axis_label = "tutors"
+    plot.xgrid.visible = False
+    return plot
+
+
+def draw_rate_history(points: Sequence[RatePoint]) -> figure:
+    """One tutor's 30-day rate over time, with gaps where there was no session in 30 days."""
+    rates = np.array([np.nan if point.rate is None else point.rate for point in points])
+    top = max(LEAST_RANGE_PERCENT, float(np.nanmax(rates, initial=0)) * 1.12)
+    source = ColumnDataSource(
+        {
+            "moment": [point.moment for point in points],
+            "rate": rates,
+            "shown": [NOTHING if point.rate is None else format_percent(point.rate) for point in points],
+            "sessions": [f"{point.rescheduled} of {point.sessions}" for point in points],
+            "color": np.where(np.nan_to_num(rates) > RISK_THRESHOLD_PERCENT, RED, BLUE),
+        }
+    )
+    plot = _start_plot(x_axis_type="datetime", y_range=(0, top))
+    plot.line("moment", "rate", line_color=GREY, line_width=1.5, source=source)
+    dots = plot.scatter("moment", "rate", size=7, fill_color="color", line_color=None, source=source)
+    plot.add_tools(
+        HoverTool(
+            renderers=[dots],
+            tooltips=[("30 days to", "@moment{%d %b %Y}"), ("rate", "@shown"), ("rescheduled", "@sessions")],
+            formatters={"@moment": "datetime"},
+        )
+    )
+    plot.add_layout(_threshold("width"))
+    plot.xaxis.formatter = DatetimeTickFormatter(days="%d %b", months="%b %Y", years="%Y")
+    plot.yaxis.formatter = NumeralTickFormatter(format="0")
+    plot.yaxis.axis_label = "30-day rate, %"
+    plot.xgrid.visible = False
+    return plot
+
+
+def _start_plot(**options: Any) -> figure:
+    plot = figure(height=HEIGHT_PX, sizing_mode="stretch_width", tools="", toolbar_location=None, **options)
+    plot.min_border_left = plot.min_border_right = 8
+    plot.axis.axis_label_text_font_style = "normal"
+    plot.axis.axis_label_text_font_size = "12px"
+    plot.axis.major_label_text_font_size = "12px"
+    plot.outline_line_color = None
+    plot.axis.minor_tick_line_color = None
+    plot.xaxis.ticker.desired_num_ticks = 5
+    plot.yaxis.ticker.desired_num_ticks = 4
+    return plot
+
+
+def _threshold(dimension: str) -> Span:
+    return Span(
+        location=RISK_THRESHOLD_PERCENT, dimension=dimension, line_color=RED, line_dash="dashed", line_width=1.5
+    )

@@ -1,0 +1,86 @@
+"""The list of tutors: rates of 7, 30 and 90 days, sessions, trend and flag."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from dashboards.components.data_table import Cell, TableColumn, TableRow
+from dashboards.formats import NOTHING, format_count, format_percent, format_points
+from scoring.tutor_list import ListedTutor
+from scoring.tutors import RISK_THRESHOLD_PERCENT
+
+BAR_FULL_PERCENT: Final = 50.0  # the rate that fills the bar under it
+STEADY_POINTS: Final = 0.01  # a trend smaller than a percentage point is none
+
+TUTOR_COLUMNS: Final[list[TableColumn]] = [
+    {"key": "name", "title": "Tutor", "sortable": True},
+    {"key": "flag", "title": "Risk", "help": f"High: more than {RISK_THRESHOLD_PERCENT}% in 30 days"},
+    {
+        "key": "reschedule_rate_30d",
+        "title": "30 days",
+        "help": "Share of the sessions of the last 30 days that the tutor rescheduled",
+        "numeric": True,
+        "sortable": True,
+    },
+    {"key": "trend", "title": "Trend", "help": "Rate of 7 days minus rate of 30 days, percentage points"},
+    {"key": "reschedule_rate_7d", "title": "7 days", "numeric": True, "hidden_below": 720},
+    {"key": "reschedule_rate_90d", "title": "90 days", "numeric": True, "hidden_below": 720},
+    {
+        "key": "total_sessions_30d",
+        "title": "Sessions",
+        "help": "Sessions of the last 30 days",
+        "numeric": True,
+        "sortable": True,
+        "hidden_below": 560,
+    },
+]
+
+
+def show_tutor_rows(tutors: Sequence[ListedTutor]) -> list[TableRow]:
+    """One row a tutor, cells by the keys of TUTOR_COLUMNS."""
+    return [{"id": str(tutor.id), "cells": _show_cells(tutor)} for tutor in tutors]
+
+
+def show_flag(tutor: ListedTutor) -> Cell:
+    """The flag as a word, an icon and a colour."""
+    if tutor.reschedule_rate_30d is None:
+        return {"text": "No sessions", "icon": "remove", "tone": "quiet", "badge": True}
+    if tutor.is_high_risk:
+        return {"text": "High", "icon": "warning", "tone": "bad", "badge": True}
+    return {"text": "Low", "icon": "check", "tone": "good", "badge": True}
+
+
+def show_trend(trend: float | None) -> Cell:
+    """The trend as an arrow, a figure and a colour; a rising rate is bad."""
+    if trend is None:
+        return {"text": NOTHING, "tone": "quiet"}
+    if abs(trend) < STEADY_POINTS:
+        return {"text": format_points(trend), "icon": "trending_flat", "tone": "quiet"}
+    if trend > 0:
+        return {"text": format_points(trend), "icon": "trending_up", "tone": "bad"}
+    return {"text": format_points(trend), "icon": "trending_down", "tone": "good"}
+
+
+def _show_cells(tutor: ListedTutor) -> dict[str, Cell]:
+    return {
+        "name": {"text": tutor.name, "detail": tutor.email or ""},
+        "flag": show_flag(tutor),
+        "reschedule_rate_30d": _show_rate_with_bar(tutor),
+        "trend": show_trend(tutor.reschedule_trend),
+        "reschedule_rate_7d": {"text": format_percent(tutor.reschedule_rate_7d)},
+        "reschedule_rate_90d": {"text": format_percent(tutor.reschedule_rate_90d)},
+        "total_sessions_30d": {"text": format_count(tutor.total_sessions_30d)},
+    }
+
+
+def _show_rate_with_bar(tutor: ListedTutor) -> Cell:
+    rate = tutor.reschedule_rate_30d
+    if rate is None:
+        return {"text": NOTHING, "tone": "quiet"}
+    return {
+        "text": format_percent(rate),
+        "tone": "bad" if tutor.is_high_risk else "plain",
+        "share": rate / BAR_FULL_PERCENT,
+        "limit": RISK_THRESHOLD_PERCENT / BAR_FULL_PERCENT,
+    }
