@@ -92,8 +92,8 @@ def _score_bookings(bookings: Bookings, pairs: Pairs, tutors: Tutors, students: 
         + 0.06 * season(bookings.scheduled)
     )
     miss = (
-        1.1 * students.forgets[student]
-        + 0.20 * tutors.no_show_score[tutor]
+        0.9 * students.forgets[student]
+        + 0.15 * tutors.no_show_score[tutor]
         + 0.25 * tutors.unreliability[tutor]
         + 0.85 * lead
         + 1.7 * early

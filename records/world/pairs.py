@@ -55,7 +55,7 @@ def draw_pairs(tutors: Tutors, students: Students, start: int, end: int, seed: i
     Every tutor begins with a stock of students and wins new ones at a rate that keeps its sessions a week;
     in a world with few students the same pairs meet more often instead.
     """
-    rng = np.random.default_rng([seed, 3])
+    rng = np.random.default_rng([seed, 12])
     tutor, nth, stock, mean_more = _share_out_pairs(rng, tutors, len(students.first))
     count = len(tutor)
     student = _choose_students(rng, tutor, nth, len(tutors.first), len(students.first))
