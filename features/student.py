@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.tutor import rate_of
-from features.windows import FOREVER, count_in_windows
+from features.windows import FOREVER, count_in_windows, counted_from
 from records.columns import DAY_US, NO_SHOW, RESCHEDULED, Float64, Int64, Sessions
 
 STUDENT_WINDOW_US: Final = 90 * DAY_US
@@ -29,7 +29,7 @@ def count_student_sessions(sessions: Sessions, student: Int64, tutor: Int64, as_
     own = count_in_windows(
         sessions.student,
         sessions.scheduled,
-        sessions.outcome_known,
+        counted_from(sessions),
         (sessions.status == RESCHEDULED, sessions.status == NO_SHOW),
         query_key=student,
         query_time=as_of,
@@ -39,7 +39,7 @@ def count_student_sessions(sessions: Sessions, student: Int64, tutor: Int64, as_
     together = count_in_windows(
         sessions.student * tutors + sessions.tutor,
         sessions.scheduled,
-        sessions.outcome_known,
+        counted_from(sessions),
         (),
         query_key=student * tutors + tutor,
         query_time=as_of,

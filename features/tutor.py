@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.catalogue_tutor import HIGH_RISK_RATE, WINDOW_DAYS
-from features.windows import count_in_windows
+from features.windows import count_in_windows, counted_from
 from records.columns import DAY_US, NO_SHOW, Float64, Int64, Sessions
 
 WINDOWS_US: Final = tuple(days * DAY_US for days in WINDOW_DAYS)
@@ -33,7 +33,7 @@ def count_tutor_sessions(sessions: Sessions, tutor: Int64, as_of: Int64) -> Tuto
     counts = count_in_windows(
         sessions.tutor,
         sessions.scheduled,
-        sessions.outcome_known,
+        counted_from(sessions),
         (sessions.by_tutor, sessions.status == NO_SHOW),
         query_key=tutor,
         query_time=as_of,

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from records.columns import Bool, Int64
+from records.columns import Bool, Int64, Sessions
 
 FOREVER: Final = -1
 """A window without a far end: everything up to t."""
@@ -82,6 +82,11 @@ def count_in_windows(
             counted = kind & ~late
             counts[w, 1 + m, order] = _entered_minus_left(counted, by_enter, by_scheduled, entered, left)
     return counts
+
+
+def counted_from(sessions: Sessions) -> Int64:
+    """When each session could first be counted, (n,) µs: its booking and its outcome were both known before."""
+    return np.maximum(sessions.booking_known, sessions.outcome_known)
 
 
 def _count_directly(

@@ -10,7 +10,7 @@ from tests.features.histories import DAY, HOUR, at, make_sessions, random_histor
 FIRST = at("2024-01-01 10:00")
 CUT_OFF = FIRST + 700 * DAY
 # With these the data spans 600 days: a horizon of 14 days and 90 days of history only.
-ENDS = [{"scheduled": FIRST}, {"scheduled": FIRST + 50 * DAY}, {"scheduled": FIRST + 600 * DAY}]
+ENDS = [{"scheduled": FIRST}, {"scheduled": FIRST + 250 * DAY}, {"scheduled": FIRST + 600 * DAY}]
 MIDDLE = FIRST + 300 * DAY
 
 

@@ -92,3 +92,9 @@ def test_an_outcome_recorded_late_counts_from_then_on():
     late = completed(3, outcome_known=NOW - HOUR)
     assert features_at([late], as_of=NOW - HOUR)["tutor_total_sessions_7d"] == 0
     assert features_at([late], as_of=NOW - HOUR + 1)["tutor_total_sessions_7d"] == 1
+
+
+def test_a_session_whose_booking_is_recorded_late_counts_from_then_on():
+    late = completed(3, booking_known=NOW - HOUR)
+    assert features_at([late], as_of=NOW - HOUR)["tutor_total_sessions_7d"] == 0
+    assert features_at([late], as_of=NOW - HOUR + 1)["tutor_total_sessions_7d"] == 1
