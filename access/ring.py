@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from pydantic import SecretStr
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from access.keys import hash_key
 from records.tables.operations import SCOPES, api_keys
@@ -33,7 +33,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """The unrevoked keys by their hash, as they stood when the ring was read."""
+    """The keys by their hash that were neither revoked nor expired when the ring was read."""
 
     by_hash: Mapping[str, ApiKey]
 
@@ -53,9 +53,9 @@ class KeyRing:
 
 
 def read_key_ring(connection: Connection, configured: SecretStr | None) -> KeyRing:
-    """The keys of the database that are not revoked, and the one of the setting TQS_API_KEY, which has all scopes."""
+    """The keys of the database that are good now, and the one of the setting TQS_API_KEY, which has all scopes."""
     query = select(api_keys.c.hash, api_keys.c.id, api_keys.c.name, api_keys.c.scopes, api_keys.c.expires_at).where(
-        api_keys.c.revoked_at.is_(None)
+        api_keys.c.revoked_at.is_(None), func.coalesce(api_keys.c.expires_at > func.now(), True)
     )
     ring = {
         row.hash: ApiKey(row.id, row.name, frozenset(row.scopes), row.expires_at) for row in connection.execute(query)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from access.keys import create_key, list_keys, revoke_key
 from access.ring import KeyRing, read_key_ring
@@ -47,6 +47,13 @@ def test_a_key_ends_at_its_end(engine: Engine) -> None:
     ring = read_ring(engine)
     assert ring.verify(key, end - timedelta(microseconds=1)) is not None
     assert ring.verify(key, end) is None
+
+
+def test_an_expired_key_is_not_read(engine: Engine) -> None:
+    create_key(engine, "a", scopes=["read"], expires_at=datetime.now(UTC) + timedelta(hours=1))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE api_keys SET expires_at = now() - interval '1 second'"))
+    assert len(read_ring(engine)) == 0
 
 
 def test_a_revoked_key_is_no_longer_read(engine: Engine) -> None:

@@ -1,0 +1,21 @@
+"""The REST side: a FastAPI app mounted under /api, one router a file."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import FastAPI
+
+from bentos.routers import health, models
+
+PREFIX: Final = "/api"
+
+
+def build_app() -> FastAPI:
+    """The app without docs of its own: its routes are in the service's one OpenAPI document."""
+    app = FastAPI(
+        title="Tutor Quality Scoring", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
+    for router in (health.router, models.router):
+        app.include_router(router)
+    return app

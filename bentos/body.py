@@ -1,0 +1,120 @@
+"""Request bodies: counted as they arrive, and JSON that is checked before any handler sees it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Final
+
+from pydantic_core import from_json
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+
+BODY_SECONDS: Final = 30.0  # within which a body must have arrived
+
+# What jiter lets pass and a handler must not see. Rare, so that the slow look is only taken where this matches.
+_SUSPICIOUS: Final = re.compile(rb"\\u0000|[eE]\+?0*[1-9][0-9]{2}|[0-9]{300}")
+
+
+class BodyError(Exception):
+    """The body cannot be taken; `status` and the message say why."""
+
+    def __init__(self, status: int, detail: str = "") -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = detail
+
+
+class ClientGone(Exception):  # noqa: N818  # nobody is left to be told of an error
+    """The client closed the connection before its body was whole."""
+
+
+async def read_body(receive: Receive, declared: int | None, limit: int) -> bytes:
+    """The whole body.
+
+    Parameters
+    ----------
+    declared: the Content-Length, None where the body comes in chunks.
+    limit: bytes; a larger body is refused as soon as it is known to be larger.
+
+    Raises
+    ------
+    BodyError
+        413 over the limit, 408 where it does not arrive within BODY_SECONDS.
+    ClientGone
+        where the client leaves.
+    """
+    if declared is not None and declared > limit:
+        raise _too_large(limit)
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientGone
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > limit:
+                    raise _too_large(limit)
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise BodyError(408) from None
+
+
+def replay_body(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that hands out the body once and then waits for the client as the real one does."""
+    handed_out = False
+
+    async def replay() -> Message:
+        nonlocal handed_out
+        if handed_out:
+            return await receive()
+        handed_out = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+def check_json(body: bytes) -> None:
+    """Refuse what is no JSON of RFC 8259 in UTF-8, NaN and infinities (also as 1e999), NUL and lone surrogates.
+
+    An object may name a member twice: the last one counts, for every reader in this service. Nesting ends at 200.
+
+    Raises
+    ------
+    BodyError
+        400, saying what and where, never quoting the body.
+    """
+    try:
+        value = from_json(body, allow_inf_nan=False)
+    except ValueError as error:
+        raise BodyError(400, f"The body is no JSON: {error}.") from None
+    if _SUSPICIOUS.search(body):
+        _check_values(value)
+
+
+def _check_values(value: object) -> None:
+    waiting = [value]
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict):
+            waiting.extend(found.keys())
+            waiting.extend(found.values())
+        elif isinstance(found, list):
+            waiting.extend(found)
+        elif isinstance(found, str) and "\0" in found:
+            raise BodyError(400, "The body holds the character NUL, which no text may hold.")
+        elif isinstance(found, float | int) and not abs(found) <= _LARGEST_NUMBER:
+            raise BodyError(400, "The body holds a number beyond what a 64-bit float can hold.")
+
+
+_LARGEST_NUMBER: Final = 1.7976931348623157e308
+
+
+def _too_large(limit: int) -> BodyError:
+    return BodyError(413, f"The body is larger than {limit // 2**20} MiB; send it in parts.")

@@ -1,0 +1,50 @@
+"""What must hold before the service starts, and what its log leaves out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+from pydantic import ValidationError
+
+from access.ring import read_key_ring
+from records.engine import explain_outage, open_databases
+from tqs.errors import SettingsError, TqsError
+from tqs.settings import Settings, load_settings
+
+
+def check_start() -> None:
+    """End the process with one sentence where the service cannot serve: a wrong setting, no database, no key.
+
+    Runs once, in the process that starts the workers, and brings the database's schema up to date.
+    """
+    try:
+        require_key(load_settings())
+    except TqsError as error:
+        print(f"tqs: {error}", file=sys.stderr)  # noqa: T201  # before any logging, to whoever started it
+        sys.exit(1)
+
+
+def require_key(settings: Settings) -> None:
+    """Refuse a service that nobody could call.
+
+    Raises
+    ------
+    TqsError
+        where there is no key that is good, or the database cannot be used.
+    """
+    with open_databases(settings) as databases, explain_outage(databases.app), databases.app.connect() as connection:
+        if not len(read_key_ring(connection, settings.api_key)):
+            raise SettingsError(
+                "the service has no API key, so nobody could call it; make one with "
+                "`tqs keys create NAME --scope read`, or set TQS_API_KEY"
+            )
+
+
+def leave_client_errors_unlogged() -> None:
+    """Keep BentoML from logging a traceback for each request that a client got wrong."""
+    logging.getLogger("bentoml._internal.server.http_app").addFilter(_is_our_fault)
+
+
+def _is_our_fault(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], ValidationError))

@@ -1,0 +1,115 @@
+# mypy: disable-error-code="untyped-decorator, misc, import-untyped"
+"""The BentoML service: native model endpoints, the REST routers under /api, the layer around both.
+
+Start it with `bentoml serve bentos.service:TutorQuality --host 127.0.0.1`, or with `tqs up service`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import bentoml
+from _bentoml_sdk import Service
+from bentoml.exceptions import ServiceUnavailable
+from starlette.responses import Response
+
+from bentos.app import PREFIX, build_app
+from bentos.auth import App, Guard
+from bentos.payloads import (
+    MatchBatch,
+    Predictions,
+    SessionBatch,
+    TutorBatch,
+    TutorScores,
+    predictions_json,
+    scores_json,
+)
+from bentos.preflight import check_start, leave_client_errors_unlogged
+from bentos.worker import Worker
+from records.engine import connect
+from scoring.forms import MatchRecord, Refused, SessionRecord, TutorRecord
+from scoring.models import ServedModel
+from scoring.stateless import predict_matches, predict_sessions, score_tutor_records
+from tqs.settings import load_settings
+
+WORKERS: Final = 2  # one that dies is missed for five seconds: never fewer than two
+THREADS: Final = 4  # requests that one worker computes at a time
+REQUEST_SECONDS: Final = 30
+
+api = build_app()
+
+
+class GuardedService(Service[Any]):
+    """A BentoML service whose whole application stands behind the guard."""
+
+    def to_asgi(self, is_main: bool = True) -> App:
+        """BentoML's ASGI application, enclosed."""
+        return Guard(super().to_asgi(is_main=is_main), lambda: api.state.worker)
+
+
+@bentoml.service(
+    service_class=GuardedService,
+    workers=WORKERS,
+    threads=THREADS,
+    traffic={"timeout": REQUEST_SECONDS},
+    http={"host": "127.0.0.1", "port": 3000},
+    logging={"access": {"enabled": True}},
+)
+@bentoml.asgi_app(api, path=PREFIX)
+class TutorQuality:
+    """Probabilities of churn, reschedules and no-shows, and tutor scores: records in, answers out, nothing stored."""
+
+    def __init__(self) -> None:
+        settings = load_settings()
+        leave_client_errors_unlogged()
+        self._worker = api.state.worker = Worker(settings, connect(settings))
+
+    @bentoml.on_deployment
+    def _check() -> None:  # BentoML calls it once, before any worker, without an instance
+        check_start()
+
+    @bentoml.on_startup
+    async def _start(self) -> None:
+        await self._worker.start()
+
+    @bentoml.on_shutdown
+    async def _stop(self) -> None:
+        await self._worker.stop()
+
+    async def __is_ready__(self) -> bool:
+        return self._worker.is_healthy
+
+    @bentoml.api(input_spec=MatchBatch, output_spec=Predictions)
+    def predict_match(self, records: Sequence[MatchRecord | Refused], contributions: bool) -> Response:
+        """How probable it is that each student and tutor part after their first session (churn)."""
+        return predictions_json(predict_matches(records, self._model("match"), contributions=contributions))
+
+    @bentoml.api(input_spec=SessionBatch, output_spec=Predictions)
+    def predict_reschedule(self, records: Sequence[SessionRecord | Refused], contributions: bool) -> Response:
+        """How probable it is that each session ahead will be rescheduled, by anyone."""
+        return self._predict_sessions("reschedule", records, contributions)
+
+    @bentoml.api(input_spec=SessionBatch, output_spec=Predictions)
+    def predict_no_show(self, records: Sequence[SessionRecord | Refused], contributions: bool) -> Response:
+        """How probable it is that nobody turns up to each session ahead, if it is not rescheduled."""
+        return self._predict_sessions("no_show", records, contributions)
+
+    @bentoml.api(input_spec=TutorBatch, output_spec=TutorScores)
+    def score_tutors(self, records: Sequence[TutorRecord | Refused]) -> Response:
+        """Each tutor's reschedule rates, counts, trend and high-risk flag, out of the tutor's sessions."""
+        return scores_json(score_tutor_records(records, datetime.now(UTC)))
+
+    def _predict_sessions(
+        self, target: str, records: Sequence[SessionRecord | Refused], contributions: bool
+    ) -> Response:
+        timezone, now = self._worker.settings.timezone, datetime.now(UTC)
+        model = self._model(target)
+        return predictions_json(predict_sessions(records, model, now, timezone=timezone, contributions=contributions))
+
+    def _model(self, target: str) -> ServedModel:
+        serving = self._worker.models.serving.get(target)
+        if serving is None:
+            raise ServiceUnavailable("the models are not loaded yet")
+        return serving.model

@@ -1,0 +1,184 @@
+"""What one worker process of the service holds: database, keys, models, and the tasks that keep them fresh.
+
+Each second the heartbeat reads the keys, the queue and the champions' versions. No request waits for the database in
+order to be let in or to be told how the service is; a worker that cannot reach it goes on with what it knows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.exc import SQLAlchemyError
+
+from access.ring import KeyRing, read_key_ring
+from bentos.serving import ServingModels
+from bentos.throttle import RefusalCounter
+from modelling.artifact import Artifact
+from modelling.canary import check_artifact, check_golden_rows
+from modelling.store import champion_versions
+from records.engine import Databases
+from tqs.settings import Settings
+
+log: Final = logging.getLogger("bentoml.tqs")
+
+BEAT_S: Final = 1.0
+SHORTEST_BEAT_S: Final = 0.25
+MODEL_CHECK_S: Final = 2.0
+STALE_S: Final = 2.5  # no beat for so long: the database hangs
+BEAT_TIMEOUT_MS: Final = 2_000
+REFUSALS_FILE: Final = "refused-keys"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue:
+    """Sessions not yet processed: waiting, given up, and the age of the oldest that waits."""
+
+    pending: int
+    failed: int
+    oldest_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """What a heartbeat found. at: monotonic seconds. error: why the database did not answer, None where it did."""
+
+    at: float
+    keys: KeyRing | None
+    queue: Queue | None
+    champions: Mapping[str, str]
+    error: str | None = None
+
+
+class Worker:
+    """The state of one worker process. Lives in the event loop that calls `start`."""
+
+    def __init__(self, settings: Settings, databases: Databases) -> None:
+        self.settings = settings
+        self.engine = databases.app
+        self.models = ServingModels(databases.app, settings)
+        self._refusals = RefusalCounter(settings.home / REFUSALS_FILE)
+        self.pulse = Pulse(-STALE_S, None, None, {}, "not asked yet")
+        # Two threads of our own: a database that hangs must not use up those that answer requests.
+        self._pool = ThreadPoolExecutor(2, thread_name_prefix="heart")
+        self._wanted = asyncio.Event()
+        self._beaten = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """First beat, first load of the models, and the tasks that go on. A database that is down delays nothing."""
+        await self._run(self._beat)
+        await self._refresh_models(check_golden_rows)
+        self._tasks = [asyncio.create_task(self._keep_beating()), asyncio.create_task(self._keep_models_fresh())]
+
+    async def stop(self) -> None:
+        """End the tasks and let go of the database."""
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self.engine.dispose()
+        self._refusals.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the database answered just now."""
+        return self.pulse.error is None and time.monotonic() - self.pulse.at < STALE_S
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether the database answered just now and the models are loaded."""
+        return self.is_connected and bool(self.models.serving)
+
+    @property
+    def keys(self) -> KeyRing | None:
+        """The keys as last read; None before the first time."""
+        return self.pulse.keys
+
+    @property
+    def open_docs(self) -> bool:
+        """Whether docs and metrics need no key."""
+        return self.settings.env == "development"
+
+    def count_refusal(self, address: str) -> int:
+        """Count a refused key; seconds for which the address is throttled, 0 where it is not."""
+        return self._refusals.count_refusal(address, time.time())
+
+    async def newer_keys(self) -> KeyRing | None:
+        """The keys as the database has them by now, for a key that was made a moment ago."""
+        beaten = self._beaten
+        self._wanted.set()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(beaten.wait(), BEAT_S)
+        return self.pulse.keys
+
+    async def _keep_beating(self) -> None:
+        while True:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wanted.wait(), BEAT_S - SHORTEST_BEAT_S)
+            await asyncio.sleep(SHORTEST_BEAT_S)
+            self._wanted.clear()
+            beaten, self._beaten = self._beaten, asyncio.Event()
+            await self._run(self._beat)
+            beaten.set()
+
+    async def _keep_models_fresh(self) -> None:
+        while True:
+            await asyncio.sleep(MODEL_CHECK_S)
+            await self._refresh_models(check_artifact)
+
+    async def _refresh_models(self, check: Callable[[Artifact], None]) -> None:
+        pulse = self.pulse
+        if pulse.error is None and self.models.needs_refresh(pulse.champions):
+            await self._run(lambda: self.models.refresh(pulse.champions, check))
+
+    async def _run(self, step: Callable[[], None]) -> None:
+        """Run a step in the pool. A failure is logged and the next round tries again: these tasks never end."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(self._pool, step)
+        except Exception as error:  # noqa: BLE001  # whatever it is, the service goes on with what it has
+            log.error("%s failed, to be tried again: %s", step.__qualname__, _say(error))
+
+    def _beat(self) -> None:
+        try:
+            keys, queue = self._read_state()
+            champions = champion_versions(self.engine)
+        except SQLAlchemyError as error:
+            said = _say(error)
+            if self.pulse.error is None:
+                log.error("the database does not answer: %s", said)
+            self.pulse = replace(self.pulse, at=time.monotonic(), error=said)
+        else:
+            if self.pulse.error is not None:
+                log.info("the database answers")
+            self.pulse = Pulse(time.monotonic(), keys, queue, champions)
+
+    def _read_state(self) -> tuple[KeyRing, Queue]:
+        with self.engine.begin() as connection:
+            connection.execute(text(f"SET LOCAL statement_timeout = {BEAT_TIMEOUT_MS}"))
+            row = connection.execute(_QUEUE).one()
+            return read_key_ring(connection, self.settings.api_key), Queue(row.pending, row.failed, row.oldest_seconds)
+
+
+_QUEUE: Final = text(
+    """
+    SELECT count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'failed') AS failed,
+        coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state = 'pending')), 0)::float8
+            AS oldest_seconds
+    FROM work_items WHERE state <> 'done'
+    """
+)
+
+
+def _say(error: Exception) -> str:
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
