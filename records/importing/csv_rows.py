@@ -107,9 +107,9 @@ class _LineCounter:
         del self._odd[:between]
         total = rows + between
         is_odd = np.zeros(total, dtype=bool)
-        is_odd[[row.number - self._record for row in odd]] = True
+        is_odd[np.array([row.number - self._record for row in odd], dtype=np.int64)] = True
         spans = np.ones(total, dtype=np.int64)
-        spans[is_odd] += [row.text.count("\n") for row in odd]
+        spans[is_odd] += np.array([row.text.count("\n") for row in odd], dtype=np.int64)
         spans[~is_odd] += _count_newlines(columns, rows)
         starts = self._line + np.cumsum(spans) - spans
         self._record += total
