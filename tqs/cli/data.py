@@ -41,19 +41,21 @@ def demo(
     json: AsJson = False,
 ) -> None:
     """Write the synthetic world, never over records that are not its own. Example: tqs demo --tutors 50 --seed 3."""
-    from records.world_store import write_world
-
     from records.engine import open_databases
+    from records.load import write_world
     from records.world import make_world
 
     sizes = {name: size for name, size in (("tutors", tutors), ("students", students), ("days", days)) if size}
     with progress_bars() as report, open_databases(load_settings()) as databases:
         world = make_world(**sizes, seed=seed, end=datetime.now(UTC).date())
-        written = write_world(databases.app, world, report)
+        report("world", 0, 1)
+        loaded = write_world(databases.app, world)
+        report("world", 1, 1)
+    rows = [{"records": kind, **asdict(counts)} for kind, counts in loaded.items()]
     if json:
-        print_json(asdict(written))
+        print_json(rows)
     else:
-        print(written)
+        print_table(rows, empty="")
 
 
 def import_records(
@@ -65,10 +67,8 @@ def import_records(
 
     Running it twice changes nothing. A bad row goes to the rejects with its line and reason; the good ones go in.
     """
-    from records.importing import import_files
-    from records.rejects import list_rejects
-
     from records.engine import open_databases
+    from records.importing import import_files, list_rejects
 
     if not paths and not rejects:
         raise RecordsError("name a folder or files to import, for example: tqs import exports/")
@@ -107,14 +107,14 @@ def features(
 
 def score(json: AsJson = False) -> None:
     """Compute tutor scores, upcoming sessions' predictions and all pairs' predictions. Example: tqs score --json."""
-    from scoring.jobs import score_all
-
     from records.engine import open_databases
+    from scoring.jobs import score_all
 
     settings = load_settings()
     with progress_bars() as report, open_databases(settings) as databases:
-        reports = score_all(databases.app, settings, datetime.now(UTC), report)
+        done = score_all(databases.app, settings, datetime.now(UTC), report)
     if json:
-        print_json([asdict(item) for item in reports])
-    else:
-        print_table([asdict(item) for item in reports], empty="nothing to score")
+        print_json(asdict(done))
+        return
+    print(f"{done.tutors.computed} tutors scored, {done.tutors.high_risk} of high risk")
+    print_table([asdict(item) for item in done.predictions], empty="nothing to predict")

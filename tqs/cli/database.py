@@ -34,9 +34,7 @@ def downgrade(
 
     databases = connect(load_settings())
     if not yes:
-        typer.confirm(
-            f"Take {databases.app.url.database} back to {revision}, and lose what it drops?", abort=True
-        )
+        typer.confirm(f"Take {databases.app.url.database} back to {revision}, and lose what it drops?", abort=True)
     with explain_outage(databases.app):
         print(f"schema is at {run(databases.app, revision) or 'nothing'}")
 

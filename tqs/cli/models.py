@@ -29,9 +29,7 @@ def retrain(
     target: Annotated[str, typer.Option("--target", help="match, reschedule, no_show, or all.")] = "all",
     trials: Annotated[int, typer.Option("--trials", help="Trials of the parameter search.", min=1, max=1000)] = 30,
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 7,
-    only_missing: Annotated[
-        bool, typer.Option("--only-missing", help="Only targets that have no model.")
-    ] = False,
+    only_missing: Annotated[bool, typer.Option("--only-missing", help="Only targets that have no model.")] = False,
     json: AsJson = False,
 ) -> None:
     """Build features, train, and let the gate decide which model serves. Example: tqs retrain --target all --trials 30.

@@ -34,9 +34,8 @@ def up(
 ) -> None:
     """Start all parts, or those named; Ctrl-C stops them. Example: tqs up service dashboards."""
     from access.keys import ensure_first_key
-    from dashboards.login import ensure_password
+    from dashboards.login import PASSWORD_FILE, USER, ensure_password
     from flows.environment import serve_environment
-
     from records.engine import open_databases
     from tqs.cli.up import parts_of, run_parts
 
@@ -48,7 +47,7 @@ def up(
             print(f"API key (all scopes, shown once; also in {settings.home / 'api-key'}): {key}")
         if any(part.name == "dashboards" for part in chosen):
             ensure_password(settings.home)
-            print(f"dashboard login: user tqs, password in {settings.home / 'dashboard-password'}")
+            print(f"dashboard login: user {USER}, password in {settings.home / PASSWORD_FILE}")
         run_parts(chosen, serve_environment(settings, databases), settings.home / "logs" / "up.log")
 
 
@@ -88,7 +87,6 @@ def create_key(
 ) -> None:
     """Create a key and print it once. Example: tqs keys create rails-app --scope ingest --days 365."""
     from access.keys import create_key as run
-
     from records.engine import open_databases
 
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
@@ -100,7 +98,6 @@ def create_key(
 def list_keys(json: AsJson = False) -> None:
     """List the keys, without the keys themselves. Example: tqs keys list."""
     from access.keys import list_keys as run
-
     from records.engine import open_databases
 
     with open_databases(load_settings()) as databases:
@@ -115,7 +112,6 @@ def list_keys(json: AsJson = False) -> None:
 def revoke_key(prefix: Annotated[str, typer.Argument(help="The key's id or prefix, as listed.")]) -> None:
     """Revoke a key; every worker refuses it within 5 seconds. Example: tqs keys revoke tqs_1a2b3c4d."""
     from access.keys import revoke_key as run
-
     from records.engine import open_databases
 
     with open_databases(load_settings()) as databases:

@@ -60,7 +60,7 @@ def parts_of(settings: Settings, names: Iterable[str]) -> list[Part]:
     prefect = [f"{tool}/prefect", "server", "start", "--host", HOST, "--port", port["prefect"]]
     known = {
         "service": [Part("service", serve, settings.api_port, "/readyz")],
-        "dashboards": [Part("dashboards", [python, "-m", "dashboards.app"], settings.dashboard_port, "/")],
+        "dashboards": [Part("dashboards", [python, "-m", "dashboards.serve"], settings.dashboard_port, "/")],
         "mlflow": [Part("mlflow", mlflow, settings.mlflow_port, "/health")],
         "prefect": [
             Part("prefect", prefect, settings.prefect_port, "/api/health"),

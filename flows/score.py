@@ -1,0 +1,40 @@
+"""Keep the stored predictions fresh: the sessions ahead (hourly), all student-tutor pairs (nightly)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from prefect import flow, get_run_logger
+
+from records.engine import open_databases
+from scoring.models import load_models
+from scoring.pairs import predict_pairs
+from scoring.sessions import predict_upcoming as predict_sessions
+from scoring.tutors import score_tutors
+from tqs.settings import load_settings
+
+
+@flow(name="predict-upcoming")
+def predict_upcoming() -> list[dict[str, Any]]:
+    """Score all tutors and predict the sessions of the next 14 days; rows that would not change stay as they are."""
+    settings, now = load_settings(), datetime.now(UTC)
+    with open_databases(settings) as databases:
+        tutors = score_tutors(databases.app, now)
+        models = load_models(databases.app, settings)
+        sessions = predict_sessions(databases.app, models, now, timezone=settings.timezone)
+    for report in (tutors, *sessions):
+        get_run_logger().info("%s", report)
+    return [asdict(report) for report in sessions]
+
+
+@flow(name="refresh-matches")
+def refresh_matches() -> dict[str, Any]:
+    """Predict all pairs of students and active tutors; rows that would not change stay as they are."""
+    settings = load_settings()
+    with open_databases(settings) as databases:
+        model = load_models(databases.app, settings, ["match"])["match"]
+        report = predict_pairs(databases.app, model, datetime.now(UTC))
+    get_run_logger().info("%s", report)
+    return asdict(report)
