@@ -85,7 +85,7 @@ class _Login(RequestHandler):
             self._show(error="That name and password do not belong together.")
             return
         self.set_signed_cookie(COOKIE, name, expires_days=LOGIN_DAYS, httponly=True, samesite="Lax")
-        self.redirect(_own_path(self.get_query_argument("next", "/")))
+        self.redirect(own_path(self.get_query_argument("next", "/")))
 
     def _show(self, error: str) -> None:
         _forbid_framing(self)
@@ -98,7 +98,7 @@ class _Logout(RequestHandler):
         self.redirect("/login")
 
 
-def _own_path(address: str) -> str:
+def own_path(address: str) -> str:
     """`address` where it is a path of this server, else the start page: a login must not lead elsewhere."""
     own = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
     return address if own else "/"

@@ -43,8 +43,6 @@ THEME: Final[dict[str, Any]] = {
         },
         "typography": _TYPOGRAPHY,
         "shape": {"borderRadius": 8},
-        "components": {
-            "MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#1d2a3c", "backgroundImage": "none"}}}
-        },
+        "components": {"MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#1d2a3c", "color": "#fff"}}}},
     },
 }

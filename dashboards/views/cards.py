@@ -17,7 +17,7 @@ def show_card(title: str, *content: Any, note: str = "", controls: Sequence[Any]
     words = Markup("<h2>{}</h2><p>{}</p>").format(title, note) if note else Markup("<h2>{}</h2>").format(title)
     head = pn.FlexBox(
         show_html(words, style="card_head"),
-        pn.FlexBox(*controls, gap="12px", align_items="center", margin=0),
+        pn.FlexBox(*controls, gap="12px", align_items="center", margin=0, sizing_mode="fixed"),
         justify_content="space-between",
         align_items="center",
         gap="12px",

@@ -16,7 +16,7 @@ from scoring.tutors import RISK_THRESHOLD_PERCENT
 
 BIN_PERCENT: Final = 3  # divides the threshold, so no bar stands on both sides of it
 LEAST_RANGE_PERCENT: Final = 30  # a picture of small rates still shows how far the threshold is
-HEIGHT_PX: Final = 190
+HEIGHT_PX: Final = 165
 
 
 def draw_rate_distribution(rate_counts: Sequence[int]) -> figure:

@@ -33,7 +33,7 @@ def render_tutor(tutor: ListedTutor) -> Markup:
         icon=flag["icon"],
         risk=risk,
         rates=rates,
-        caption=f"Rate of 30 days, week by week; the dashed line is the {RISK_THRESHOLD_PERCENT}% of high risk",
+        caption=f"Rate of 30 days by week; dashed: high risk, {RISK_THRESHOLD_PERCENT}%",
         trend=_render_figure("Trend", trend["text"], "7 against 30 days", trend["tone"]),
     )
 

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Engine, text
+
+from scoring.tutor_history import compute_rate_history
+from scoring.tutors import score_tutors
+from tests.scoring.conftest import NOW, Records, days_ago
+
+
+def test_rates_week_by_week_by_hand(engine: Engine, records: Records) -> None:
+    ada, other = records.tutor(1), records.tutor(2)
+    records.session(ada, days_ago(2))
+    records.session(ada, days_ago(9), "rescheduled")
+    records.session(ada, days_ago(10), "rescheduled", initiator="student")
+    records.session(ada, days_ago(20), "no_show")
+    records.session(ada, days_ago(36), "rescheduled")
+    records.session(other, days_ago(3), "rescheduled")
+
+    points = compute_rate_history(engine, UUID(ada), NOW, weeks=2)
+
+    assert [point.moment for point in points] == [NOW - timedelta(weeks=2), NOW - timedelta(weeks=1), NOW]
+    # 14 days ago: those of 20 and 36 days; 7 days ago: 9, 10, 20 and 36; now: 2, 9, 10 and 20
+    assert [(point.rescheduled, point.sessions) for point in points] == [(1, 2), (2, 4), (1, 4)]
+    assert [point.rate for point in points] == [50.0, 50.0, 25.0]
+
+
+def test_a_window_without_sessions_has_no_rate(engine: Engine, records: Records) -> None:
+    ada = records.tutor(1)
+    records.session(ada, days_ago(1))
+
+    rates = [point.rate for point in compute_rate_history(engine, UUID(ada), NOW, weeks=1)]
+
+    assert rates == [None, 0.0]
+
+
+def test_an_outcome_counts_from_when_it_was_told(engine: Engine, records: Records) -> None:
+    ada = records.tutor(1)
+    records.session(ada, days_ago(9), "rescheduled", outcome_recorded_at=days_ago(3))
+
+    points = compute_rate_history(engine, UUID(ada), NOW, weeks=1)
+
+    assert [(point.rescheduled, point.sessions) for point in points] == [(0, 0), (1, 1)]
+
+
+def test_the_newest_point_is_the_score(engine: Engine, records: Records) -> None:
+    ada = records.tutor(1)
+    for days, status in ((0.02, "completed"), (5, "rescheduled"), (29.99, "no_show"), (30.01, "rescheduled")):
+        records.session(ada, days_ago(days), status)
+    score_tutors(engine, NOW)
+
+    newest = compute_rate_history(engine, UUID(ada), NOW)[-1]
+
+    with engine.connect() as connection:
+        stored = connection.execute(
+            text("SELECT reschedule_rate_30d, total_sessions_30d, tutor_reschedules_30d FROM tutor_scores")
+        ).one()
+    assert (newest.rate, newest.sessions, newest.rescheduled) == (pytest.approx(stored[0]), stored[1], stored[2])

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, insert
+
+from records.tables import tutor_scores, tutors
+from scoring.tutor_list import find_tutor, list_tutors, summarise_tutors
+from tqs.errors import QueryError
+
+SCORED = datetime(2026, 3, 11, 12, tzinfo=UTC)
+
+
+def add_tutor(
+    engine: Engine,
+    number: int,
+    name: str,
+    *,
+    email: str | None = None,
+    active: bool = True,
+    scored: tuple[int, int] | None = None,
+    of_90: tuple[int, int] = (0, 0),
+) -> uuid.UUID:
+    """A tutor with the id `number`; `scored` is (rescheduled, sessions) of 30 days, `of_90` the same of 90."""
+    key = uuid.UUID(int=number)
+    with engine.begin() as connection:
+        connection.execute(insert(tutors).values(id=key, name=name, email=email, is_active=active, source="api"))
+        if scored is not None:
+            connection.execute(insert(tutor_scores).values(tutor_id=key, **score(scored, of_90)))
+    return key
+
+
+def score(of_30: tuple[int, int], of_90: tuple[int, int]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for days, (part, whole) in ((7, (0, 0)), (30, of_30), (90, of_90)):
+        values |= {
+            f"reschedule_rate_{days}d": 100 * part / whole if whole else None,
+            f"total_sessions_{days}d": whole,
+            f"tutor_reschedules_{days}d": part,
+        }
+    high = bool(of_30[1]) and 100 * of_30[0] / of_30[1] > 15
+    return values | {
+        "no_shows_90d": 0,
+        "reschedule_trend": None,
+        "is_high_risk": high,
+        "risk_threshold": 15.0,
+        "last_calculated_at": SCORED,
+    }
+
+
+@pytest.fixture
+def listed(engine: Engine) -> Engine:
+    """Seven tutors: two of the same rate, one at the threshold, one without sessions, one unscored, one removed."""
+    add_tutor(engine, 4, "ada", email="Ada.B@example.org", scored=(4, 10), of_90=(5, 20))
+    add_tutor(engine, 2, "Zoë", email="zoe@example.org", scored=(4, 10), of_90=(6, 30))
+    add_tutor(engine, 1, "Bob", scored=(3, 20), of_90=(3, 20))
+    add_tutor(engine, 5, "Émile", scored=(0, 8), of_90=(1, 10))
+    add_tutor(engine, 3, "100%_sure", scored=(0, 0))
+    add_tutor(engine, 6, "Never", scored=None)
+    add_tutor(engine, 7, "Gone", scored=(9, 9), active=False)
+    return engine
+
+
+def names(engine: Engine, **asked: Any) -> list[str]:
+    return [tutor.name for tutor in list_tutors(engine, **asked).tutors]
+
+
+def test_default_order_is_worst_first_with_nulls_last_and_ties_by_id(listed: Engine) -> None:
+    assert names(listed) == ["Zoë", "ada", "Bob", "Émile", "100%_sure", "Never"]
+
+
+def test_ascending_keeps_nulls_last(listed: Engine) -> None:
+    assert names(listed, sort_order="asc") == ["Émile", "Bob", "Zoë", "ada", "100%_sure", "Never"]
+
+
+def test_names_compare_by_code_point(listed: Engine) -> None:
+    assert names(listed, sort_by="name", sort_order="asc") == ["100%_sure", "Bob", "Never", "Zoë", "ada", "Émile"]
+
+
+def test_sorts_by_sessions(listed: Engine) -> None:
+    assert names(listed, sort_by="total_sessions_30d") == ["Bob", "Zoë", "ada", "Émile", "100%_sure", "Never"]
+
+
+@pytest.mark.parametrize(
+    ("risk_status", "expected"),
+    [("high_risk", {"Zoë", "ada"}), ("low_risk", {"Bob", "Émile", "100%_sure", "Never"})],
+)
+def test_risk_filter_parts_the_list(listed: Engine, risk_status: str, expected: set[str]) -> None:
+    page = list_tutors(listed, risk_status=risk_status)
+
+    assert {tutor.name for tutor in page.tutors} == expected
+    assert page.total == len(expected)
+
+
+@pytest.mark.parametrize(
+    ("search", "expected"),
+    [
+        ("ADA", ["ada"]),
+        ("ada.b@EXAMPLE", ["ada"]),
+        ("éMILE", ["Émile"]),
+        ("example.org", ["Zoë", "ada"]),
+        ("%", ["100%_sure"]),
+        ("%_", ["100%_sure"]),
+        ("_", ["100%_sure"]),
+        ("\\", []),
+        ("'; --", []),
+        ("gone", []),
+    ],
+)
+def test_search_means_itself_whatever_the_case(listed: Engine, search: str, expected: list[str]) -> None:
+    assert names(listed, search=search) == expected
+
+
+def test_pages_join_to_the_whole_list_and_know_its_length(listed: Engine) -> None:
+    pages = [list_tutors(listed, limit=4, offset=offset) for offset in (0, 4, 8)]
+
+    assert [tutor.name for page in pages for tutor in page.tutors] == names(listed)
+    assert [len(page.tutors) for page in pages] == [4, 2, 0]
+    assert [page.total for page in pages] == [6, 6, 6]
+
+
+def test_a_line_carries_the_scores(listed: Engine) -> None:
+    ada = find_tutor(listed, uuid.UUID(int=4))
+
+    assert ada is not None
+    assert (ada.name, ada.email, ada.is_high_risk, ada.last_calculated_at) == ("ada", "Ada.B@example.org", True, SCORED)
+    assert (ada.reschedule_rate_7d, ada.reschedule_rate_30d, ada.reschedule_rate_90d) == (None, 40.0, 25.0)
+    assert (ada.total_sessions_30d, ada.tutor_reschedules_30d, ada.total_sessions_90d) == (10, 4, 20)
+
+
+def test_a_tutor_never_scored_has_nulls_and_no_flag(listed: Engine) -> None:
+    never = find_tutor(listed, uuid.UUID(int=6))
+
+    assert never is not None
+    assert (never.reschedule_rate_30d, never.total_sessions_30d, never.last_calculated_at) == (None, None, None)
+    assert never.is_high_risk is False
+
+
+def test_a_removed_or_unknown_tutor_is_not_found(listed: Engine) -> None:
+    assert find_tutor(listed, uuid.UUID(int=7)) is None
+    assert find_tutor(listed, uuid.UUID(int=99)) is None
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        ({"risk_status": "medium"}, "risk_status is 'medium'; it can be all, high_risk, low_risk"),
+        ({"sort_by": "id"}, "sort_by is 'id'; it can be reschedule_rate_30d, total_sessions_30d, name"),
+        ({"sort_order": "DESC"}, "sort_order is 'DESC'; it can be asc, desc"),
+        ({"limit": 0}, "limit is 0; it can be 1 to 1,000"),
+        ({"limit": 1001}, "limit is 1001; it can be 1 to 1,000"),
+        ({"offset": -1}, "offset is -1; it can be 0 or more"),
+        ({"search": "a\0b"}, "search holds a NUL character"),
+    ],
+)
+def test_refuses_what_cannot_be_asked(engine: Engine, asked: dict[str, Any], told: str) -> None:
+    with pytest.raises(QueryError) as refusal:
+        list_tutors(engine, **asked)
+
+    assert str(refusal.value).startswith(told)
+
+
+def test_the_summary_adds_up_all_active_tutors(listed: Engine) -> None:
+    summary = summarise_tutors(listed)
+
+    assert (summary.tutors, summary.scored, summary.high_risk) == (6, 5, 2)
+    assert (summary.sessions_30d, summary.tutor_reschedules_30d) == (48, 11)  # 10 + 10 + 20 + 8, 4 + 4 + 3
+    assert summary.reschedule_rate_30d == pytest.approx(100 * 11 / 48)
+    assert summary.reschedule_rate_90d == pytest.approx(100 * 15 / 80)  # 5 + 6 + 3 + 1 of 20 + 30 + 20 + 10
+    assert summary.last_calculated_at == SCORED
+    # 0 % is in the first bin; 15 % is in (14, 15], below the threshold; 40 % in (39, 40]
+    assert {low: count for low, count in enumerate(summary.rate_counts) if count} == {0: 1, 14: 1, 39: 2}
+
+
+def test_the_summary_of_nobody(engine: Engine) -> None:
+    summary = summarise_tutors(engine)
+
+    assert (summary.tutors, summary.scored, summary.high_risk, summary.sessions_30d) == (0, 0, 0, 0)
+    assert (summary.reschedule_rate_30d, summary.last_calculated_at) == (None, None)
+    assert summary.rate_counts == [0] * 100
