@@ -1,0 +1,48 @@
+"""All that is scored and stored, in order: tutor scores, the sessions ahead, all pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+
+from scoring.models import load_models
+from scoring.pairs import predict_pairs
+from scoring.prediction_report import PredictionReport
+from scoring.sessions import predict_upcoming
+from scoring.tutors import ScoreReport, score_tutors
+from tqs.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringReport:
+    """What `score_all` did: the tutors' scores, and for each target its predictions."""
+
+    tutors: ScoreReport
+    predictions: tuple[PredictionReport, ...]
+
+
+def score_all(
+    engine: Engine,
+    settings: Settings,
+    now: datetime,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> ScoringReport:
+    """Score all tutors, then predict all upcoming sessions and all pairs, as of `now`, with the champions there are.
+
+    progress: called with the step (tutors, sessions, pairs), what of it is done and its total.
+    """
+
+    def report(step: str, done: int, total: int) -> None:
+        if progress is not None:
+            progress(step, done, total)
+
+    models = load_models(engine, settings)
+    tutors = score_tutors(engine, now)
+    report("tutors", tutors.computed, tutors.computed)
+    sessions = predict_upcoming(engine, models, now, timezone=settings.timezone)
+    report("sessions", sessions[0].computed, sessions[0].computed)
+    pairs = predict_pairs(engine, models["match"], now, progress=lambda done, total: report("pairs", done, total))
+    return ScoringReport(tutors=tutors, predictions=(*sessions, pairs))
