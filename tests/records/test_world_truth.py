@@ -76,6 +76,16 @@ def test_pairs_churn_as_often_as_the_truth_says(world: World) -> None:
     assert_calibrated(world.true_churn(rows), churned)
 
 
+def test_pairs_come_back_within_thirty_days_or_much_later_or_never(world: World) -> None:
+    first = world.sessions.iloc[world.pairs["first_session"]]
+    both = world.sessions.merge(first, on=["tutor_id", "student_id"], suffixes=("", "_first"))
+    apart = both[(both["booked_at"] - both["booked_at_first"]).abs() > timedelta(minutes=10)]
+    days = (apart["scheduled_time"] - apart["scheduled_time_first"]).dt.days
+    soonest = days.groupby([apart["tutor_id"], apart["student_id"]]).min()
+    assert not soonest.between(30, 44).any()
+    assert 0.002 < (soonest >= 45).mean() < 0.02
+
+
 def test_churn_carries_a_gain(world: World) -> None:
     rows, _ = churn_labels(world)
     assert gain(world.true_churn(rows)) > 0.12
