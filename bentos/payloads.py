@@ -44,17 +44,14 @@ class Batch(BaseModel, Generic[Record]):
             return super().model_validate_json(json_data, **options)
         except ValidationError as error:
             wrong = _wrong_records(error)
-        return cls._validate_the_others(json_data, wrong, options)
-
-    @classmethod
-    def _validate_the_others(cls, json_data: str | bytes | bytearray, wrong: dict[int, Refused], options: Any) -> Self:
         request = from_json(json_data)
-        records = request["records"]
-        others = [record for place, record in enumerate(records) if place not in wrong]
-        adapter = TypeAdapter(cls.model_fields["records"].annotation, config=cls.model_config)
-        found = iter(adapter.validate_json(to_json(others), **options))
-        in_place = [wrong[place] if place in wrong else next(found) for place in range(len(records))]
-        return cls.model_construct(**{**request, "records": cast("list[Record]", in_place)})
+        others = [record for place, record in enumerate(request["records"]) if place not in wrong]
+        valid = (
+            super().model_validate_json(to_json({**request, "records": others}), **options).records if others else []
+        )
+        answered = iter(valid)
+        in_place = [wrong[place] if place in wrong else next(answered) for place in range(len(request["records"]))]
+        return cast("Self", cls.model_construct(**{**request, "records": cast("list[Record]", in_place)}))
 
 
 class SessionBatch(Batch[SessionRecord]):

@@ -17,6 +17,7 @@ from starlette.responses import Response
 
 from bentos.app import PREFIX, build_app
 from bentos.auth import App, Guard
+from bentos.openapi import Document, build_document
 from bentos.payloads import (
     MatchBatch,
     Predictions,
@@ -47,6 +48,11 @@ class GuardedService(Service[Any]):
     def to_asgi(self, is_main: bool = True) -> App:
         """BentoML's ASGI application, enclosed."""
         return Guard(super().to_asgi(is_main=is_main), lambda: api.state.worker)
+
+    @property
+    def openapi_spec(self) -> Document:
+        """What BentoML serves at /docs.json and shows on its page."""
+        return build_document(api, PREFIX)
 
 
 @bentoml.service(
