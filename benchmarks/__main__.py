@@ -1,6 +1,6 @@
 """Run every benchmark, write `benchmarks/results.json` and print the table: `python -m benchmarks [--full] [NAME ...]`.
 
-Each figure stands beside its limit or its peer, measured in the same run: `ratio` is ours to the limit, and `target` what
+Each figure stands beside its limit or its peer, measured in the same run: `ratio` is ours to the limit, `target` what
 it has to keep (`ok`). Exit status 1 where one does not.
 """
 
