@@ -73,7 +73,9 @@ def import_records(
     if not paths and not rejects:
         raise RecordsError("name a folder or files to import, for example: tqs import exports/")
     with progress_bars() as report, open_databases(load_settings()) as databases:
-        results = import_files(databases.app, paths, report) if paths else []
+        results = []
+        if paths:
+            results = import_files(databases.app, paths, lambda file, _, done: report(file.name, int(100 * done), 100))
         rejected = list_rejects(databases.app) if rejects else []
     if json:
         print_json({"imports": [asdict(result) for result in results], "rejects": [asdict(row) for row in rejected]})

@@ -59,18 +59,19 @@ def predict(
     json: AsJson = False,
 ) -> None:
     """Predict each row of a feature table. Example: tqs predict --target reschedule --in f.parquet --out p.parquet."""
-    from scoring.tables import predict_table
-
     from records.engine import open_databases
+    from scoring.models import load_served_model
+    from scoring.tables import predict_table
 
     settings = load_settings()
     with progress_bars() as report, open_databases(settings) as databases:
-        thresholds = settings.risk_thresholds(require_target(target))
-        done = predict_table(databases.app, target, source, out, thresholds, report)
+        model = load_served_model(databases.app, settings, require_target(target))
+        done = predict_table(model, source, out, report)
     if json:
         print_json(asdict(done))
     else:
-        print(done)
+        by = "the rule (no model yet)" if done.fallback else f"model {done.model_version}"
+        print(f"wrote {done.rows:,} predictions of {target} by {by} to {done.file}")
 
 
 @models_app.command("list")

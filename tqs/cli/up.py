@@ -14,7 +14,6 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from io import TextIOWrapper
 from pathlib import Path
 
 from honcho.manager import Manager
@@ -26,6 +25,7 @@ from tqs.settings import Settings
 HOST = "127.0.0.1"
 POLL_INTERVAL_S = 0.25
 LOG_TAIL_LINES = 15
+RETURNED_ON_SIGNAL = (130, 143)  # honcho: 128 + SIGINT or SIGTERM, which it received itself
 NO_TRACKING = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
 
 
@@ -85,7 +85,7 @@ def run_parts(parts: Sequence[Part], env: Mapping[str, str], log: Path) -> None:
         require_free(part)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as output:
-        manager = _Manager(output)
+        manager = Manager(Printer(output))
         for part in parts:
             manager.add_process(part.name, shlex.join(part.command), env={**os.environ, **NO_TRACKING, **env})
         done = threading.Event()
@@ -96,7 +96,7 @@ def run_parts(parts: Sequence[Part], env: Mapping[str, str], log: Path) -> None:
         finally:
             done.set()
             watcher.join()
-    if not manager.stopped_by_signal:
+    if manager.returncode not in RETURNED_ON_SIGNAL:
         tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-LOG_TAIL_LINES:])
         raise TqsError(f"a part stopped by itself, so all were stopped; the end of {log}:\n{tail}")
     print("stopped", flush=True)
@@ -116,18 +116,6 @@ def require_free(part: Part) -> None:
                 f"port {part.port} for {part.name} is taken ({error.strerror}); stop what uses it, "
                 f"or choose another with TQS_{variable}_PORT"
             ) from error
-
-
-class _Manager(Manager):
-    """Honcho's manager, quiet on the terminal, that remembers whether a person or a failure ended it."""
-
-    def __init__(self, output: TextIOWrapper) -> None:
-        super().__init__(Printer(output))
-
-    @property
-    def stopped_by_signal(self) -> bool:
-        # Honcho stores 128 + the signal's number when it received SIGINT or SIGTERM itself.
-        return self.returncode in (130, 143)
 
 
 def _announce(parts: Sequence[Part], done: threading.Event, log: Path) -> None:
