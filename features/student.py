@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.tutor import rate_of
-from features.windows import FOREVER, count_in_windows, counted_from
+from features.windows import FOREVER, Countable, count_in_windows, counted_from
 from records.columns import DAY_US, NO_SHOW, RESCHEDULED, Float64, Int64, Sessions
 
 STUDENT_WINDOW_US: Final = 90 * DAY_US
@@ -26,25 +26,14 @@ class StudentCounts:
 
 def count_student_sessions(sessions: Sessions, student: Int64, tutor: Int64, as_of: Int64) -> StudentCounts:
     """Counts for each (student, tutor, as_of), all (n,), from the sessions known at that moment."""
-    own = count_in_windows(
-        sessions.student,
-        sessions.scheduled,
-        counted_from(sessions),
-        (sessions.status == RESCHEDULED, sessions.status == NO_SHOW),
-        query_key=student,
-        query_time=as_of,
-        windows=(STUDENT_WINDOW_US,),
-    )[0]
+    known = counted_from(sessions)
+    kinds = (sessions.status == RESCHEDULED, sessions.status == NO_SHOW)
+    countable = Countable(sessions.student, sessions.scheduled, known, kinds)
+    own = count_in_windows(countable, student, as_of, (STUDENT_WINDOW_US,))[0]
+
     tutors = 1 + int(max(sessions.tutor.max(initial=0), tutor.max(initial=0)))
-    together = count_in_windows(
-        sessions.student * tutors + sessions.tutor,
-        sessions.scheduled,
-        counted_from(sessions),
-        (),
-        query_key=student * tutors + tutor,
-        query_time=as_of,
-        windows=(FOREVER,),
-    )[0, 0]
+    pairs = Countable(sessions.student * tutors + sessions.tutor, sessions.scheduled, known)
+    together = count_in_windows(pairs, student * tutors + tutor, as_of, (FOREVER,))[0, 0]
     return StudentCounts(sessions=own[0], rescheduled=own[1], no_shows=own[2], with_tutor=together)
 
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.catalogue_tutor import HIGH_RISK_RATE, WINDOW_DAYS
-from features.windows import count_in_windows, counted_from
+from features.windows import Countable, count_in_windows, counted_from
 from records.columns import DAY_US, NO_SHOW, Float64, Int64, Sessions
 
 WINDOWS_US: Final = tuple(days * DAY_US for days in WINDOW_DAYS)
@@ -30,15 +30,9 @@ class TutorCounts:
 
 def count_tutor_sessions(sessions: Sessions, tutor: Int64, as_of: Int64) -> TutorCounts:
     """Counts for each (tutor, as_of), both (n,), from the sessions known at that moment."""
-    counts = count_in_windows(
-        sessions.tutor,
-        sessions.scheduled,
-        counted_from(sessions),
-        (sessions.by_tutor, sessions.status == NO_SHOW),
-        query_key=tutor,
-        query_time=as_of,
-        windows=WINDOWS_US,
-    )
+    kinds = (sessions.by_tutor, sessions.status == NO_SHOW)
+    countable = Countable(sessions.tutor, sessions.scheduled, counted_from(sessions), kinds)
+    counts = count_in_windows(countable, tutor, as_of, WINDOWS_US)
     return TutorCounts(sessions=counts[:, 0], rescheduled=counts[:, 1], no_shows=counts[:, 2])
 
 

@@ -1,14 +1,15 @@
 """Counting a key's sessions in sliding windows, as they were known at each moment.
 
-A session counts for a window W at time t exactly when `scheduled` lies in (t − W, t] and its outcome was known
-strictly before t. So it enters at max(scheduled, outcome_known + 1 µs) and leaves at scheduled + W; if it would
-enter only after it left (reported too late) it never counts. The number inside at t is then the number that have
-entered by t minus the number that have left by t: two sorted searches, whatever the number of sessions.
+A session counts for a window W at time t exactly when `scheduled` lies in (t − W, t] and it was known strictly before
+t. So it enters at max(scheduled, known + 1 µs) and leaves at scheduled + W; if it would enter only after it left
+(reported too late) it never counts. The number inside at t is then the number that have entered by t minus the number
+that have left by t: two sorted searches, whatever the number of sessions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,106 +19,136 @@ from records.columns import Bool, Int64, Sessions
 FOREVER: Final = -1
 """A window without a far end: everything up to t."""
 
-_LARGEST_CODE: Final = 2**62
 _FEW_COMPARISONS: Final = 10_000
+_ROWS_IN_CACHE: Final = 2**18
+_LARGEST_CODE: Final = 2**62
 
 
-def count_in_windows(
-    key: Int64,
-    scheduled: Int64,
-    outcome_known: Int64,
-    masks: Sequence[Bool],
-    *,
-    query_key: Int64,
-    query_time: Int64,
-    windows: Sequence[int],
-) -> Int64:
+@dataclass(frozen=True, slots=True)
+class Countable:
+    """Sessions to count, each (n,).
+
+    key        whose they are, a code ≥ 0
+    scheduled  original start, µs
+    known      since when they can be counted, µs
+    kinds      masks of the kinds to count apart, besides all of them
+    """
+
+    key: Int64
+    scheduled: Int64
+    known: Int64
+    kinds: tuple[Bool, ...] = ()
+
+    def take(self, rows: Int64 | Bool) -> Countable:
+        """The rows named by index or mask."""
+        kinds = tuple(kind[rows] for kind in self.kinds)
+        return Countable(self.key[rows], self.scheduled[rows], self.known[rows], kinds)
+
+
+def counted_from(sessions: Sessions) -> Int64:
+    """Since when each session can be counted, (n,) µs: both its booking and its outcome are known."""
+    return np.maximum(sessions.booking_known, sessions.outcome_known)
+
+
+def count_in_windows(sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]) -> Int64:
     """Count the sessions of each query's key inside each window that ends at the query's time.
 
     Parameters
     ----------
-    key, scheduled, outcome_known
-        (n,) the sessions: whose they are (a code ≥ 0), original start and when the outcome could be used, µs.
-    masks
-        (n,) kinds of sessions to count apart, besides all of them.
-    query_key, query_time
-        (q,) whose sessions to count, and at which moment t, µs.
+    sessions
+        What to count.
+    key, time
+        (q,) the queries: whose sessions, and at which moment t, µs.
     windows
         Lengths in µs, or FOREVER.
 
     Returns
     -------
-    (len(windows), 1 + len(masks), q) counts; `[:, 0]` counts all sessions, `[:, 1 + i]` those of `masks[i]`.
+    (len(windows), 1 + len(kinds), q) counts; `[:, 0]` counts all sessions, `[:, 1 + i]` those of `kinds[i]`.
     """
-    if len(key) * len(query_key) <= _FEW_COMPARISONS:
-        return _count_directly(
-            key, scheduled, outcome_known, masks, query_key=query_key, query_time=query_time, windows=windows
-        )
-    counts = np.zeros((len(windows), 1 + len(masks), len(query_key)), dtype=np.int64)
-    rows = _rows_that_may_count(scheduled, outcome_known, query_time, windows)
-    if len(rows) == 0:
-        return counts
-    key, scheduled, outcome_known = key[rows], scheduled[rows], outcome_known[rows]
-    enter = np.maximum(scheduled, outcome_known + 1)
-
-    clock, ticks = _order_keeping_clock(scheduled, enter, int(max(key.max(), query_key.max())))
-    enter_code = key * ticks + clock(enter)
-    scheduled_code = key * ticks + clock(scheduled)
-    by_enter, by_scheduled = np.argsort(enter_code), np.argsort(scheduled_code)
-    enter_code, scheduled_code = enter_code[by_enter], scheduled_code[by_scheduled]
-    kinds = [mask[rows] for mask in masks]
-
-    query_code = query_key * ticks + clock(query_time)
-    order = np.argsort(query_code)  # neighbouring queries then search neighbouring memory
-    base, time = query_key[order] * ticks, query_time[order]
-    entered = np.searchsorted(enter_code, query_code[order], side="right")
-    for w, window in enumerate(windows):
-        far_end = base if window == FOREVER else base + clock(time - window)
-        left = np.searchsorted(scheduled_code, far_end, side="right")
-        counts[w, 0, order] = entered - left
-        late = np.zeros(len(key), dtype=np.bool_) if window == FOREVER else enter >= scheduled + window
-        if late.any():
-            counts[w, 0, order] = _entered_minus_left(~late, by_enter, by_scheduled, entered, left)
-        for m, kind in enumerate(kinds):
-            counted = kind & ~late
-            counts[w, 1 + m, order] = _entered_minus_left(counted, by_enter, by_scheduled, entered, left)
+    if len(sessions.key) * len(key) <= _FEW_COMPARISONS:
+        return _count_directly(sessions, key, time, windows)
+    relevant = _may_count(sessions, time, windows)
+    if not relevant.all():
+        sessions = sessions.take(relevant)
+    if len(sessions.key) <= _ROWS_IN_CACHE:
+        return _count_sorted(sessions, key, time, windows)
+    counts = np.empty((len(windows), 1 + len(sessions.kinds), len(key)), dtype=np.int64)
+    place, start = np.empty(len(key), dtype=np.int64), 0
+    for rows, queries in _blocks_of_keys(sessions.key, key):
+        end = start + len(queries)
+        counts[..., start:end] = _count_sorted(sessions.take(rows), key[queries], time[queries], windows)
+        place[queries] = np.arange(start, end)
+        start = end
+    for column in counts.reshape(-1, len(key)):
+        column[:] = column[place]
     return counts
 
 
-def counted_from(sessions: Sessions) -> Int64:
-    """When each session could first be counted, (n,) µs: its booking and its outcome were both known before."""
-    return np.maximum(sessions.booking_known, sessions.outcome_known)
-
-
-def _count_directly(
-    key: Int64,
-    scheduled: Int64,
-    outcome_known: Int64,
-    masks: Sequence[Bool],
-    *,
-    query_key: Int64,
-    query_time: Int64,
-    windows: Sequence[int],
-) -> Int64:
+def _count_directly(sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]) -> Int64:
     """Every session against every query: the definition itself, and the quickest way for a few."""
-    time = query_time[:, np.newaxis]
-    by_now = (key == query_key[:, np.newaxis]) & (scheduled <= time) & (outcome_known < time)
-    kinds = np.ones((1 + len(masks), len(key)), dtype=np.int64)
-    for m, mask in enumerate(masks):
-        kinds[1 + m] = mask
-    counts = np.empty((len(windows), 1 + len(masks), len(query_key)), dtype=np.int64)
+    key, time = key[:, np.newaxis], time[:, np.newaxis]
+    by_then = (sessions.key == key) & (sessions.scheduled <= time) & (sessions.known < time)
+    kinds = np.ones((1 + len(sessions.kinds), len(sessions.key)), dtype=np.int64)
+    for k, kind in enumerate(sessions.kinds):
+        kinds[1 + k] = kind
+    counts = np.empty((len(windows), len(kinds), len(key)), dtype=np.int64)
     for w, window in enumerate(windows):
-        inside = by_now if window == FOREVER else by_now & (scheduled > time - window)
+        inside = by_then if window == FOREVER else by_then & (sessions.scheduled > time - window)
         counts[w] = kinds @ inside.T
     return counts
 
 
-def _rows_that_may_count(scheduled: Int64, outcome_known: Int64, query_time: Int64, windows: Sequence[int]) -> Int64:
-    last = query_time.max()
-    relevant = (scheduled <= last) & (outcome_known < last)
+def _may_count(sessions: Countable, time: Int64, windows: Sequence[int]) -> Bool:
+    last = time.max()
+    relevant: Bool = (sessions.scheduled <= last) & (sessions.known < last)
     if FOREVER not in windows:
-        relevant &= scheduled > query_time.min() - max(windows)
-    return np.flatnonzero(relevant)
+        relevant &= sessions.scheduled > time.min() - max(windows)
+    return relevant
+
+
+def _blocks_of_keys(key: Int64, query_key: Int64) -> Iterator[tuple[Int64, Int64]]:
+    """Rows and queries of so many keys at a time that what is searched stays in the processor's cache."""
+    blocks = 1 + len(key) // _ROWS_IN_CACHE
+    keys_in_block = 1 + int(key.max()) // blocks
+    rows, row_ends = _sort_by_block(key // keys_in_block, blocks)
+    queries, query_ends = _sort_by_block(np.clip(query_key // keys_in_block, 0, blocks - 1), blocks)
+    yield from zip(np.split(rows, row_ends), np.split(queries, query_ends), strict=True)
+
+
+def _sort_by_block(block: Int64, blocks: int) -> tuple[Int64, Int64]:
+    narrow = block.astype(np.uint16 if blocks <= 2**16 else np.int64)  # numpy sorts 16 bits in linear time
+    return np.argsort(narrow, kind="stable"), np.cumsum(np.bincount(block, minlength=blocks))[:-1]
+
+
+def _count_sorted(sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]) -> Int64:
+    counts = np.zeros((len(windows), 1 + len(sessions.kinds), len(key)), dtype=np.int64)
+    if len(sessions.key) == 0 or len(key) == 0:
+        return counts
+    enter = np.maximum(sessions.scheduled, sessions.known + 1)
+    last_key = int(max(sessions.key.max(), key.max()))
+    clock, ticks = _order_keeping_clock(sessions.scheduled, enter, last_key)
+    enter_code = sessions.key * ticks + clock(enter)
+    scheduled_code = sessions.key * ticks + clock(sessions.scheduled)
+    by_enter, by_scheduled = np.argsort(enter_code), np.argsort(scheduled_code)
+    enter_code, scheduled_code = enter_code[by_enter], scheduled_code[by_scheduled]
+
+    code = key * ticks + clock(time)
+    order = np.argsort(code)  # neighbouring queries then search neighbouring memory
+    key_start, time = key[order] * ticks, time[order]
+    entered = np.searchsorted(enter_code, code[order], side="right")
+    for w, window in enumerate(windows):
+        far_end = key_start if window == FOREVER else key_start + clock(time - window)
+        left = np.searchsorted(scheduled_code, far_end, side="right")
+        in_time = np.ones(len(enter), dtype=np.bool_) if window == FOREVER else enter < sessions.scheduled + window
+        if in_time.all():
+            counts[w, 0, order] = entered - left
+        else:
+            counts[w, 0, order] = _running(in_time[by_enter])[entered] - _running(in_time[by_scheduled])[left]
+        for k, kind in enumerate(sessions.kinds):
+            counted = kind & in_time
+            counts[w, 1 + k, order] = _running(counted[by_enter])[entered] - _running(counted[by_scheduled])[left]
+    return counts
 
 
 def _order_keeping_clock(scheduled: Int64, enter: Int64, last_key: int) -> tuple[Callable[[Int64], Int64], int]:
@@ -141,11 +172,7 @@ def _count_up_to(moments: Int64, time: Int64) -> Int64:
     return count
 
 
-def _entered_minus_left(counted: Bool, by_enter: Int64, by_scheduled: Int64, entered: Int64, left: Int64) -> Int64:
-    return _running_count(counted[by_enter])[entered] - _running_count(counted[by_scheduled])[left]
-
-
-def _running_count(counted: Bool) -> Int64:
+def _running(counted: Bool) -> Int64:
     running = np.zeros(len(counted) + 1, dtype=np.int64)
     np.cumsum(counted, out=running[1:])
     return running

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import windows
-from features.windows import FOREVER, count_in_windows
+from features.windows import FOREVER, Countable, count_in_windows
 from records.columns import DAY_US, MISSING, NEVER
 from tests.features.histories import at
 
@@ -12,21 +12,15 @@ WEEK = 7 * DAY_US
 NOON = at("2026-03-08 12:00")
 
 
-def count(sessions, queries, lengths, masks=(), few=None):
+def count(sessions, queries, lengths, masks=(), *, few=None, rows_in_cache=2**18):
     """Sessions and queries as tuples; through the sorted search unless `few` comparisons are done directly."""
     key, scheduled, known = (np.array(column, dtype=np.int64) for column in zip(*sessions, strict=True))
     query_key, query_time = (np.array(column, dtype=np.int64) for column in zip(*queries, strict=True))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(windows, "_FEW_COMPARISONS", -1 if few is None else few)
-        return count_in_windows(
-            key,
-            scheduled,
-            known,
-            [np.array(mask) for mask in masks],
-            query_key=query_key,
-            query_time=query_time,
-            windows=lengths,
-        )
+        patch.setattr(windows, "_ROWS_IN_CACHE", rows_in_cache)
+        sessions = Countable(key, scheduled, known, tuple(np.array(mask) for mask in masks))
+        return count_in_windows(sessions, query_key, query_time, lengths)
 
 
 def count_naively(sessions, queries, lengths, masks):
@@ -81,10 +75,9 @@ def test_counts_the_key_and_the_kind_that_were_asked_for():
 def test_no_sessions_or_no_queries():
     none = np.empty(0, dtype=np.int64)
     some = np.array([1, 2])
-    counts = count_in_windows(none, none, none, [none > 0], query_key=some, query_time=some, windows=(WEEK,))
+    counts = count_in_windows(Countable(none, none, none, (none > 0,)), some, some, (WEEK,))
     assert counts.tolist() == [[[0, 0], [0, 0]]]
-    counts = count_in_windows(some, some, some, [], query_key=none, query_time=none, windows=(WEEK,))
-    assert counts.shape == (1, 1, 0)
+    assert count_in_windows(Countable(some, some, some), none, none, (WEEK,)).shape == (1, 1, 0)
 
 
 def histories(keys, times):
@@ -116,3 +109,4 @@ def check_against_the_definition(rows, queries, lengths):
     expected = count_naively(sessions, queries, lengths, [mask])
     np.testing.assert_array_equal(count(sessions, queries, lengths, [mask]), expected)
     np.testing.assert_array_equal(count(sessions, queries, lengths, [mask], few=10**6), expected)
+    np.testing.assert_array_equal(count(sessions, queries, lengths, [mask], rows_in_cache=7), expected)
