@@ -77,16 +77,19 @@ def read_csv_chunks(path: Path, header: list[str]) -> Iterator[CsvRows]:
             ),
         )
         counter = _LineCounter(odd)
+        held: CsvRows | None = None  # only at the end it shows whether the last row's quotes were closed
         for batch in reader:
+            if held is not None:
+                yield held
             columns = {name: batch.column(i) for i, name in enumerate(header)}
             lines, broken = counter.count(columns, len(batch))
-            kept = ~_blank(columns, len(batch))
-            if not kept.all():
-                lines, columns = lines[kept], {name: column.filter(pa.array(kept)) for name, column in columns.items()}
-            yield CsvRows(lines, columns, broken, raw.tell() / size)
+            held = _drop_rows(CsvRows(lines, columns, broken, raw.tell() / size), _blank(columns, len(batch)))
+        if held is not None:
+            yield _break_last_row(held) if source.quotes % 2 else held
         if odd:
+            none = {name: pa.array([], pa.string()) for name in header}
             lines, broken = counter.count({}, 0, to_the_end=True)
-            yield CsvRows(lines, {name: pa.array([], pa.string()) for name in header}, broken, 1.0)
+            yield CsvRows(lines, none, broken, 1.0)
 
 
 class _LineCounter:
@@ -145,6 +148,25 @@ def _blank(columns: dict[str, pa.Array], rows: int) -> Bool:
     return blank
 
 
+def _drop_rows(rows: CsvRows, dropped: Bool) -> CsvRows:
+    if not dropped.any():
+        return rows
+    kept = pa.array(~dropped)
+    columns = {name: column.filter(kept) for name, column in rows.columns.items()}
+    return CsvRows(rows.lines[~dropped], columns, rows.broken, rows.done)
+
+
+def _break_last_row(rows: CsvRows) -> CsvRows:
+    """An odd number of quotes in the file, and a last row that goes over lines: it swallowed those below it."""
+    last = [column[-1].as_py() for column in rows.columns.values()] if len(rows.lines) else []
+    if not any("\n" in field for field in last):
+        return rows
+    broken = (int(rows.lines[-1]), "a quote is left open from here to the end of the file", ",".join(last))
+    is_last = np.arange(len(rows.lines)) == len(rows.lines) - 1
+    kept = _drop_rows(rows, is_last)
+    return CsvRows(kept.lines, kept.columns, [*kept.broken, broken], kept.done)
+
+
 class _MendedText(io.RawIOBase):
     """A file's bytes as clean UTF-8 without a byte order mark; what was no UTF-8 reads as DAMAGE and an escape."""
 
@@ -154,6 +176,7 @@ class _MendedText(io.RawIOBase):
         self._raw = raw
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("tqs-damage")
         self._ready = b""
+        self.quotes = 0
 
     def readable(self) -> bool:
         return True
@@ -162,6 +185,7 @@ class _MendedText(io.RawIOBase):
         while not self._ready:
             data = self._raw.read(len(buffer))
             self._ready = self._decoder.decode(data, final=not data).encode()
+            self.quotes += self._ready.count(b'"')
             if not data and not self._ready:
                 return 0
         size = min(len(buffer), len(self._ready))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -19,7 +20,8 @@ from records.importing.form import Form, Reading
 TIME: Final = pa.timestamp("us")  # UTC throughout
 _WORDS_FOR_TRUE = ("true", "t", "yes", "y", "1")
 _WORDS_FOR_FALSE = ("false", "f", "no", "n", "0")
-_ZONE = r"(Z|z|[+-]\d\d(:?\d\d)?)$"
+_ZONE = r"[Tt ].*(Z|z|[+-]\d\d(:?\d\d)?)$"  # only after a time of day: a date ends in -01 too
+_NUL_IN_JSON = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,22 +127,26 @@ def _read_booleans(column: pa.Array) -> pa.Array:
 
 
 def _read_times(column: pa.Array) -> pa.Array:
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return _to_utc(column)
-    column = column.cast(pa.string())
-    try:
-        zoned = pc.match_substring_regex(column, _ZONE)
-        if pc.all(zoned, min_count=0).as_py():
-            return _to_utc(column.cast(pa.timestamp("us", "UTC")))
+    if pa.types.is_date(column.type):
         return column.cast(TIME)
-    except pa.ArrowInvalid:  # several ways of writing them, or something that is no time
+    if pa.types.is_timestamp(column.type):  # counts from 1970 in UTC, whatever zone it is shown in
+        return column.cast(pa.int64()).cast(pa.timestamp(column.type.unit)).cast(TIME, safe=False)
+    column = column.cast(pa.string())
+    zoned = _mask(pc.match_substring_regex(column, _ZONE))
+    if zoned.all() or not zoned.any():
+        return _read_iso(column, zoned=bool(zoned.any()))
+    # Apart, for pandas gives a time without a zone the zone of the one before.
+    parts = [_read_iso(column.filter(pa.array(rows)), zoned=zone) for rows, zone in ((zoned, True), (~zoned, False))]
+    order = np.argsort(np.concatenate([np.flatnonzero(zoned), np.flatnonzero(~zoned)]))
+    return pa.concat_arrays(parts).take(pa.array(order))
+
+
+def _read_iso(column: pa.Array, *, zoned: bool) -> pa.Array:
+    try:
+        return column.cast(pa.timestamp("us", "UTC") if zoned else TIME).cast(pa.int64()).cast(TIME)
+    except pa.ArrowInvalid:  # Arrow stops at the first that it cannot read, or that is finer than microseconds
         times = pd.to_datetime(column.to_pandas(), format="ISO8601", utc=True, errors="coerce")
         return pa.array(times.dt.tz_localize(None).to_numpy("datetime64[us]"), TIME)
-
-
-def _to_utc(column: pa.Array) -> pa.Array:
-    """A zoned timestamp counts from 1970 in UTC already, and one without a zone is UTC."""
-    return column.cast(pa.timestamp("us", getattr(column.type, "tz", None)), safe=False).cast(TIME)
 
 
 def _read_json(column: pa.Array) -> pa.Array:
@@ -153,7 +159,7 @@ def _normalise_json(value: Any) -> str | None:
         text.encode()
     except (TypeError, ValueError):  # UnicodeEncodeError, for a lone surrogate, is a ValueError
         return None
-    return None if "\\u0000" in text else text
+    return None if _NUL_IN_JSON.search(text) else text
 
 
 def _mask(array: pa.Array) -> Bool:
