@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
 
@@ -14,7 +15,6 @@ Receive = Callable[[], Awaitable[Message]]
 
 BODY_SECONDS: Final = 30.0  # within which a body must have arrived
 
-_LARGEST_NUMBER: Final = 1.7976931348623157e308
 _FLATTEN: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _LARGE_EXPONENT: Final = re.compile(rb"(?:^|[\s:,\[])-?0+(?:\.0+)?e\+?000")
 
@@ -120,7 +120,7 @@ def _check_values(value: object) -> None:
             waiting.extend(found)
         elif isinstance(found, str) and "\0" in found:
             raise BodyError(400, "The body holds the character NUL, which no text may hold.")
-        elif isinstance(found, float | int) and not abs(found) <= _LARGEST_NUMBER:
+        elif isinstance(found, float | int) and not abs(found) <= sys.float_info.max:
             raise BodyError(400, "The body holds a number beyond what a 64-bit float can hold.")
 
 

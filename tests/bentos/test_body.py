@@ -1,0 +1,161 @@
+"""Bodies are counted as they arrive, and hostile JSON goes no further."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bentos import body as body_module
+from bentos.body import BodyError, ClientGone, Receive, check_json, read_body, replay_body
+
+
+def arriving(chunks: Iterable[bytes], *, end: bool = True) -> Receive:
+    waiting = list(chunks)
+
+    async def receive() -> dict[str, Any]:
+        if not waiting:
+            return {"type": "http.disconnect"}
+        chunk = waiting.pop(0)
+        return {"type": "http.request", "body": chunk, "more_body": bool(waiting) or not end}
+
+    return receive
+
+
+def test_chunks_are_joined_and_handed_out_once() -> None:
+    async def run() -> None:
+        receive = arriving([b"ab", b"", b"cd"])
+        assert await read_body(receive, None, 4) == b"abcd"
+        again = replay_body(b"abcd", receive)
+        assert await again() == {"type": "http.request", "body": b"abcd", "more_body": False}
+        assert (await again())["type"] == "http.disconnect"
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("declared", [None, 5])
+def test_a_body_over_the_limit_is_refused(declared: int | None) -> None:
+    with pytest.raises(BodyError) as caught:
+        asyncio.run(read_body(arriving([b"abc", b"de"]), declared, 4))
+    assert caught.value.status == 413
+
+
+def test_reading_stops_where_the_limit_is_passed() -> None:
+    taken = 0
+
+    async def endless() -> dict[str, Any]:
+        nonlocal taken
+        taken += 1
+        return {"type": "http.request", "body": b"x" * 10, "more_body": True}
+
+    with pytest.raises(BodyError):
+        asyncio.run(read_body(endless, None, 35))
+    assert taken == 4
+
+
+def test_a_client_that_leaves_gets_no_answer() -> None:
+    with pytest.raises(ClientGone):
+        asyncio.run(read_body(arriving([b"abc"], end=False), None, 100))
+
+
+def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(body_module, "BODY_SECONDS", 0.01)
+
+    async def never() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    with pytest.raises(BodyError) as caught:
+        asyncio.run(read_body(never, None, 100))
+    assert caught.value.status == 408
+
+
+HOSTILE = {
+    "NaN": b'{"a": NaN}',
+    "infinity": b'{"a": Infinity}',
+    "minus infinity": b"[-Infinity]",
+    "1e999": b'{"a": 1e999}',
+    "-1E+400 in a list": b"[1, -1E+400]",
+    "the only value": b"1e999",
+    "1.8e308": b"[1.8e308]",
+    "many digits and a small exponent": b"[" + b"9" * 250 + b"e99]",
+    "400 digits": b"[" + b"9" * 400 + b"]",
+    "5,000 digits": b"[" + b"9" * 5000 + b"]",
+    "400 digits and a fraction": b"[" + b"9" * 400 + b".5]",
+    "NUL": b'["a\\u0000b"]',
+    "NUL in a name": b'{"\\u0000": 1}',
+    "raw NUL": b'["a\x00b"]',
+    "leading surrogate alone": b'["\\ud800"]',
+    "trailing surrogate alone": b'["\\udc00x"]',
+    "surrogate in UTF-8": b'["\xed\xa0\x80"]',
+    "no UTF-8": b'["\xff"]',
+    "byte order mark": b"\xef\xbb\xbf[1]",
+    "deep": b"[" * 100_000 + b"]" * 100_000,
+    "two documents": b"[1] [2]",
+    "trailing comma": b"[1,]",
+    "not finished": b'{"a": ',
+    "nothing but space": b" ",
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_json_is_refused_without_quoting_it(body: bytes) -> None:
+    with pytest.raises(BodyError) as caught:
+        check_json(body)
+    assert caught.value.status == 400
+    assert len(caught.value.detail) < 120
+
+
+HARMLESS = {
+    "large numbers": b"[1e308, -1.7e308, 1e-999, 0e999]",
+    "many digits": b"[0." + b"0" * 400 + b"1]",
+    "what only looks like it": b'["1e999", "\\\\u0000", "3e000111-0000-4000-8000-1e9991e99912"]',
+    "a name twice": b'{"a": 1, "a": 2}',
+    "surrogate pair": b'["\\ud83d\\ude00"]',
+}
+
+
+@pytest.mark.parametrize("body", HARMLESS.values(), ids=HARMLESS.keys())
+def test_harmless_json_passes(body: bytes) -> None:
+    check_json(body)
+
+
+JSON_VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**320), 10**320)
+    | st.floats()
+    | st.text(st.characters(codec="utf-8"), max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=4),
+    max_leaves=8,
+)
+
+
+@given(JSON_VALUES)
+def test_what_passes_holds_no_nul_and_no_infinity(value: object) -> None:
+    """Against a plain walk over the value itself, whatever it is."""
+    body = json.dumps(value).encode("utf-8", "surrogatepass")
+    try:
+        check_json(body)
+    except BodyError:
+        assert is_hostile(value)
+    else:
+        assert not is_hostile(value)
+
+
+def is_hostile(value: object) -> bool:
+    if isinstance(value, dict):
+        return any(is_hostile(key) or is_hostile(inner) for key, inner in value.items())
+    if isinstance(value, list):
+        return any(is_hostile(inner) for inner in value)
+    if isinstance(value, str):
+        return any(character == "\0" or 0xD800 <= ord(character) < 0xE000 for character in value)
+    if isinstance(value, int | float):
+        return not abs(value) <= sys.float_info.max
+    return False
