@@ -10,12 +10,14 @@ from typing import Any, Final
 import panel as pn
 import panel_material_ui as pmui
 from markupsafe import Markup
+from panel.util import edit_readonly
 from sqlalchemy import Engine
 
 from dashboards.formats import format_time
 from dashboards.html import show_html, update_html
 from dashboards.styles import read_style
 from dashboards.theme import THEME
+from dashboards.views.cards import spread
 from records.engine import explain_outage
 from tqs.errors import TqsError
 
@@ -38,7 +40,7 @@ class LivePage:
         self._engine = engine
         self._zone = zone
         self._refresh_s = refresh_s
-        self._updated = show_html(style="page_head")
+        self._updated = show_html(style="page_head", align="end")
         self._banner = pmui.Alert(
             severity="error",
             visible=False,
@@ -53,23 +55,28 @@ class LivePage:
         self.refresh()
         pn.state.add_periodic_callback(self.refresh, period=int(1000 * self._refresh_s))
         head = show_html(Markup("<h1>{}</h1>").format(heading), style="page_head")
-        return pmui.Page(
+        page = pmui.Page(
             title=TITLE,
             meta_title=f"{heading} · {TITLE}",
             header=[pn.HSpacer(), _show_logout()],
             main=[
                 pn.Column(
-                    pn.FlexBox(head, self._updated, justify_content="space-between", align_items="baseline"),
+                    spread(head, self._updated, sizing_mode="stretch_width"),
                     self._banner,
                     *content,
                     sizing_mode="stretch_width",
                     stylesheets=[read_style("page")],
                 )
             ],
+            busy_indicator=None,
             main_width=1440,
             sx={"& .main": {"backgroundColor": "background.default"}},
             theme_config=THEME,
         )
+        # The indicator follows what any session does: each callback of one would be told to the browsers of all.
+        with edit_readonly(page):
+            page.busy = False
+        return page
 
     def refresh(self, *_events: Any) -> None:
         """Load once; never raises, since a periodic callback that did would be the last one.

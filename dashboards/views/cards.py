@@ -15,16 +15,15 @@ from dashboards.styles import read_style
 def show_card(title: str, *content: Any, note: str = "", controls: Sequence[Any] = ()) -> pn.Column:
     """A card with a title, and what it holds; `controls` stand beside the title, or below it where that is narrow."""
     words = Markup("<h2>{}</h2><p>{}</p>").format(title, note) if note else Markup("<h2>{}</h2>").format(title)
-    head = pn.FlexBox(
-        show_html(words, style="card_head"),
-        pn.FlexBox(*controls, gap="12px", align_items="center", margin=0, sizing_mode="fixed"),
-        justify_content="space-between",
-        align_items="center",
-        gap="12px",
-        margin=(14, 18, 10, 18),
-        sizing_mode="stretch_width",
+    head = spread(
+        show_html(words, style="card_head"), spread(*controls), margin=(14, 18, 10, 18), sizing_mode="stretch_width"
     )
     return frame(head, *content)
+
+
+def spread(*items: Any, **layout: Any) -> pn.Row:
+    """The items in a line, spread over its width, and in more lines where they do not fit."""
+    return pn.Row(*items, stylesheets=[read_style("spread")], **{"margin": 0, **layout})
 
 
 def frame(*content: Any) -> pn.Column:

@@ -1,14 +1,17 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, insert
+from sqlalchemy import URL, Engine, insert
 
+from records.engine import create_app_engine
 from records.tables import tutor_scores, tutors
 from scoring.tutor_list import find_tutor, list_tutors, summarise_tutors
+from tests.conftest import temporary_database
 from tqs.errors import QueryError
 
 SCORED = datetime(2026, 3, 11, 12, tzinfo=UTC)
@@ -51,9 +54,17 @@ def score(of_30: tuple[int, int], of_90: tuple[int, int]) -> dict[str, Any]:
     }
 
 
-@pytest.fixture
-def listed(engine: Engine) -> Engine:
+@pytest.fixture(scope="module")
+def listed(template_url: URL) -> Iterator[Engine]:
     """Seven tutors: two of the same rate, one at the threshold, one without sessions, one unscored, one removed."""
+    with temporary_database(template_url, template=template_url.database) as url:
+        engine = create_app_engine(url)
+        add_tutors(engine)
+        yield engine
+        engine.dispose()
+
+
+def add_tutors(engine: Engine) -> None:
     add_tutor(engine, 4, "ada", email="Ada.B@example.org", scored=(4, 10), of_90=(5, 20))
     add_tutor(engine, 2, "Zoë", email="zoe@example.org", scored=(4, 10), of_90=(6, 30))
     add_tutor(engine, 1, "Bob", scored=(3, 20), of_90=(3, 20))
@@ -61,7 +72,6 @@ def listed(engine: Engine) -> Engine:
     add_tutor(engine, 3, "100%_sure", scored=(0, 0))
     add_tutor(engine, 6, "Never", scored=None)
     add_tutor(engine, 7, "Gone", scored=(9, 9), active=False)
-    return engine
 
 
 def names(engine: Engine, **asked: Any) -> list[str]:
@@ -156,9 +166,9 @@ def test_a_removed_or_unknown_tutor_is_not_found(listed: Engine) -> None:
         ({"search": "a\0b"}, "search holds a NUL character"),
     ],
 )
-def test_refuses_what_cannot_be_asked(engine: Engine, asked: dict[str, Any], told: str) -> None:
+def test_refuses_what_cannot_be_asked(listed: Engine, asked: dict[str, Any], told: str) -> None:
     with pytest.raises(QueryError) as refusal:
-        list_tutors(engine, **asked)
+        list_tutors(listed, **asked)
 
     assert str(refusal.value).startswith(told)
 
