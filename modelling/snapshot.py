@@ -1,0 +1,101 @@
+"""The snapshot: the table that a model is trained on, as one Parquet file that is known by its SHA-256."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import Engine
+
+from features.catalogue import names_of
+from features.sample import Counts
+from features.table import training_table
+from records.reading import read_history
+from tqs.errors import RecordsError
+
+METADATA_KEY: Final = b"tqs"
+FORM: Final = "tqs-snapshot/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A written table: where, what it holds and how it came about (`features.table.TrainingTable`).
+
+    cut_off, horizon and gap are µs; counts says how many rows left for which reason.
+    """
+
+    file: Path
+    target: str
+    sha256: str
+    cut_off: int
+    horizon: int
+    gap: int
+    counts: Counts
+
+
+def write_snapshot(
+    engine: Engine, target: str, file: Path, *, timezone: str = "UTC", cut_off: int | None = None
+) -> Snapshot:
+    """Compute the training table of `target` from what was known before `cut_off` (µs; now) and write it to `file`.
+
+    The file appears whole or not at all. The same records and cut-off give the same bytes.
+    """
+    moment = time.time_ns() // 1000 if cut_off is None else cut_off
+    table = training_table(read_history(engine, until=moment), target, moment, timezone)
+    about = {
+        "form": FORM,
+        "target": target,
+        "cut_off": moment,
+        "horizon": table.horizon,
+        "gap": table.gap,
+        "counts": asdict(table.counts),
+    }
+    arrow = pa.Table.from_pandas(table.frame, preserve_index=False)
+    arrow = arrow.replace_schema_metadata({METADATA_KEY: json.dumps(about).encode()})
+    unfinished = file.with_name(f".{file.name}.part")
+    try:
+        pq.write_table(arrow, unfinished, compression="zstd")
+        sha256 = hash_file(unfinished)
+        unfinished.replace(file)
+    except OSError as error:
+        raise RecordsError(f"{file} cannot be written ({error}); free some disk or name another place") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+    return Snapshot(file, target, sha256, moment, table.horizon, table.gap, table.counts)
+
+
+def read_snapshot(file: Path, *, sha256: str | None = None) -> tuple[pd.DataFrame, Snapshot]:
+    """The table and what is known of it.
+
+    Raises
+    ------
+    RecordsError
+        the file cannot be read, is no snapshot, has another hash than `sha256`, or other columns than this release.
+    """
+    try:
+        found = hash_file(file)
+        arrow = pq.read_table(file)
+        about = json.loads((arrow.schema.metadata or {})[METADATA_KEY])
+    except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
+        raise RecordsError(f"{file} is no table that `tqs features` wrote ({error})") from error
+    if sha256 is not None and found != sha256:
+        raise RecordsError(f"{file} has the SHA-256 {found}, expected {sha256}: it was changed; write it anew")
+    wanted = names_of(about["target"])
+    if tuple(arrow.schema.names[: len(wanted)]) != tuple(wanted):
+        raise RecordsError(f"{file} holds the features of another release; write it anew with tqs features")
+    counts = Counts(**about["counts"])
+    snapshot = Snapshot(file, about["target"], found, about["cut_off"], about["horizon"], about["gap"], counts)
+    return arrow.to_pandas(), snapshot
+
+
+def hash_file(file: Path) -> str:
+    """SHA-256 of a file's bytes, in hex."""
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
