@@ -41,7 +41,7 @@ class _Parameters(BaseModel):
 
 
 class BuildFeatures(_Parameters):
-    """Parameters of 10_build_features: what to predict, where the snapshot goes, and until when facts count (""=now)."""
+    """Parameters of 10_build_features: what to predict, where the snapshot goes, the time facts count to (""=now)."""
 
     target: Literal["match", "reschedule", "no_show"]
     snapshot: str = Field(min_length=1)

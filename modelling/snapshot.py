@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
 from features.catalogue import names_of
-from features.sample import Counts
+from  import Counts
 from features.table import training_table
 from records.reading import read_history
 from tqs.errors import RecordsError

@@ -1,0 +1,159 @@
+"""Retrain: per target the notebooks 10_build_features and 20_train_model, kept with their MLflow run.
+
+The gate inside the second notebook decides which model serves. Two retrains of one target at once would judge
+against a champion that the other replaces, so the second one ends at once.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from prefect import flow, get_run_logger, task
+from sqlalchemy import Engine, text
+
+from flows.notebooks import ExecutedNotebook, run_notebook
+from modelling.parameters import BuildFeatures, TrainModel
+from modelling.registry import LabBook, close_run, log_notebook, mirror_aliases, open_run
+from modelling.snapshot import hash_file
+from modelling.store import Decision, champion_versions, list_decisions, list_models, record_decision
+from records.columns import TARGETS
+from records.engine import Databases, open_databases
+from tqs.errors import TqsError, UnfitDataError
+from tqs.settings import load_settings
+
+BUILD_LIMIT_S: Final = 3600.0
+TRAIN_LIMIT_S: Final = 6 * 3600.0
+PROJECT: Final = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a retrain of one target keeps what it makes."""
+
+    book: LabBook
+    run_id: str
+    folder: Path
+
+
+@flow(name="retrain")
+def retrain(
+    targets: Sequence[str] | None = None, trials: int = 30, seed: int = 7, only_missing: bool = False
+) -> list[dict[str, Any]]:
+    """Retrain each target (all of them by default); returns the decision on each.
+
+    Raises
+    ------
+    UnfitDataError
+        where a target's records carry no model or the gate refused it; the other targets are retrained all the same.
+    """
+    settings = load_settings()
+    outcomes: list[dict[str, Any]] = []
+    failures: list[TqsError] = []
+    with open_databases(settings) as databases:
+        present = champion_versions(databases.app) if only_missing else {}
+        for target in [name for name in targets or TARGETS if name not in present]:
+            with retrain_lock(databases.app, target) as alone:
+                if not alone:
+                    get_run_logger().warning("%s is being retrained by another run: left to it", target)
+                    continue
+                decision, failure = retrain_target(databases, settings.home, target, trials, seed)
+            if decision is not None:
+                outcomes.append({"target": target, "decision": decision.decision, "version": decision.version})
+                get_run_logger().info("%s: %s %s. %s", target, decision.decision, decision.version, decision.reason)
+            if failure is not None:
+                failures.append(failure)
+    if failures:
+        raise type(failures[0])(" ".join(str(failure) for failure in failures))
+    return outcomes
+
+
+def retrain_target(
+    databases: Databases, home: Path, target: str, trials: int, seed: int
+) -> tuple[Decision | None, TqsError | None]:
+    """Both notebooks of one target under one MLflow run; the decision made, and the error where one failed."""
+    book = LabBook(databases.url_of("mlflow"), home / "mlruns")
+    run_id = open_run(book, target, {"code.commit": code_commit(), "lock.sha256": lock_hash()})
+    place = Place(book, run_id, home / "runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{target}-{run_id[:8]}")
+    failure: TqsError | None = None
+    try:
+        sha256 = build_features(place, target)
+        train_model(place, target, sha256, trials, seed)
+    except TqsError as error:
+        failure = error
+    decision = _decision_of(databases.app, target, run_id)
+    if decision is None and isinstance(failure, UnfitDataError):
+        decision = Decision(target, "refused", str(failure), "gate", mlflow_run_id=run_id)
+        record_decision(databases.app, decision)
+    close_run(book, run_id, failed=failure is not None, reason=str(failure or (decision.reason if decision else "")))
+    mirror_aliases(book, target, list_models(databases.app, target))
+    return decision, failure
+
+
+@task
+def build_features(place: Place, target: str) -> str:
+    """Run 10_build_features; returns the snapshot's SHA-256."""
+    snapshot = place.folder / "snapshot.parquet"
+    parameters = BuildFeatures(target=target, snapshot=str(snapshot)).as_plain()  # type: ignore[arg-type]
+    _run(place, "10_build_features", parameters, BUILD_LIMIT_S)
+    return hash_file(snapshot)
+
+
+@task
+def train_model(place: Place, target: str, sha256: str, trials: int, seed: int) -> None:
+    """Run 20_train_model on the snapshot: train, judge, and promote what the gate lets through."""
+    parameters = TrainModel(
+        target=target,  # type: ignore[arg-type]
+        snapshot=str(place.folder / "snapshot.parquet"),
+        snapshot_sha256=sha256,
+        trials=trials,
+        seed=seed,
+        threads=len(os.sched_getaffinity(0)),
+        mlflow_run_id=place.run_id,
+    ).as_plain()
+    _run(place, "20_train_model", parameters, TRAIN_LIMIT_S)
+
+
+@contextmanager
+def retrain_lock(engine: Engine, target: str) -> Iterator[bool]:
+    """Whether this run is the only one that retrains `target`; the lock goes with the connection, also when killed."""
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        name = {"name": f"tqs retrain {target}"}
+        alone = bool(connection.scalar(text("SELECT pg_try_advisory_lock(hashtext(:name))"), name))
+        try:
+            yield alone
+        finally:
+            if alone:
+                connection.execute(text("SELECT pg_advisory_unlock(hashtext(:name))"), name)
+
+
+def code_commit() -> str:
+    """The commit that the code stands at, "" outside a checkout."""
+    command = ["git", "-C", str(PROJECT), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+def lock_hash() -> str:
+    """SHA-256 of the lock that the environment is installed from."""
+    return hash_file(PROJECT / "requirements" / "dev.txt")
+
+
+def _run(place: Place, name: str, parameters: dict[str, Any], limit_s: float) -> ExecutedNotebook:
+    executed = run_notebook(name, parameters, place.folder, limit_s=limit_s, log=get_run_logger().info)
+    log_notebook(place.book, place.run_id, executed.ipynb, executed.html)
+    if executed.error is not None:
+        raise executed.error
+    return executed
+
+
+def _decision_of(engine: Engine, target: str, run_id: str) -> Decision | None:
+    return next((item for item in list_decisions(engine, target) if item.mlflow_run_id == run_id), None)
