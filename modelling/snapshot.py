@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from sqlalchemy import Engine
 
 from features.catalogue import names_of
-from  import Counts
+from features.sample import SampleCounts
 from features.table import training_table
 from records.reading import read_history
 from tqs.errors import RecordsError
@@ -37,7 +37,7 @@ class Snapshot:
     cut_off: int
     horizon: int
     gap: int
-    counts: Counts
+    counts: SampleCounts
 
 
 def write_snapshot(
@@ -90,7 +90,7 @@ def read_snapshot(file: Path, *, sha256: str | None = None) -> tuple[pd.DataFram
     wanted = names_of(about["target"])
     if tuple(arrow.schema.names[: len(wanted)]) != tuple(wanted):
         raise RecordsError(f"{file} holds the features of another release; write it anew with tqs features")
-    counts = Counts(**about["counts"])
+    counts = SampleCounts(**about["counts"])
     snapshot = Snapshot(file, about["target"], found, about["cut_off"], about["horizon"], about["gap"], counts)
     return arrow.to_pandas(), snapshot
 
