@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import rankdata
+from sklearn.metrics import roc_auc_score
 
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
@@ -46,16 +46,13 @@ def _feature_auc(x: NDArray[np.floating], y: Int8) -> float:
 def _bin(x: NDArray[np.floating]) -> NDArray[np.int64]:
     """A bin a value where there are at most BINS values, else bins of equal mass."""
     values, code = np.unique(x, return_inverse=True)
-    if len(values) <= BINS:
-        return code.astype(np.int64)
-    edges = np.unique(np.quantile(x, np.linspace(0, 1, BINS + 1)[1:-1]))
-    return np.searchsorted(edges, x, side="right").astype(np.int64)
+    if len(values) > BINS:
+        edges = np.unique(np.quantile(x, np.linspace(0, 1, BINS + 1)[1:-1]))
+        code = np.searchsorted(edges, x, side="right")
+    bins: NDArray[np.int64] = code.astype(np.int64)
+    return bins
 
 
 def _auc(x: NDArray[np.floating], y: Int8) -> float:
-    """Mann-Whitney's U over the number of pairs; 0.5 where a class is missing."""
-    positives = int(y.sum())
-    pairs = positives * (len(y) - positives)
-    if pairs == 0:
-        return 0.5
-    return float((rankdata(x)[y == 1].sum() - positives * (positives + 1) / 2) / pairs)
+    """ROC AUC; 0.5 where a class is missing."""
+    return float(roc_auc_score(y, x)) if 0 < y.sum() < len(y) else 0.5

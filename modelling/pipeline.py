@@ -18,7 +18,9 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
 
-MAX_BINS: Final = 256
+MAX_BINS: Final = 32
+"""Coarse on purpose: with 256 bins, trees learn single tutors by their exact session counts, which the next months do
+not have (on real bookings the same out-of-fold loss and 0.001 to 0.006 more log loss on the newest fifth)."""
 
 
 @dataclass(frozen=True, slots=True)

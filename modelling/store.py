@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, delete, insert, select, text, update
 
-from features.catalogue import feature_names
+from features.catalogue import names_of
 from modelling.artifact import Artifact, read_artifact
 from records.tables.models import model_decisions, models
 from tqs.errors import ModelError
@@ -192,7 +192,7 @@ def _to_artifact(row: Row[Any]) -> Artifact:
         row.manifest.encode(),
         bytes(row.booster),
         sha256=row.sha256,
-        features=feature_names(row.target),
+        features=names_of(row.target),
         version=row.version,
     )
 

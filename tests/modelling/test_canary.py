@@ -19,7 +19,7 @@ def test_a_sound_model_passes_in_the_child(artifact):
 
 def test_a_model_that_answers_otherwise_than_it_did_is_refused(fitted, problem):
     shifted = make_artifact(fitted, problem[0], problem[1], golden_shift=0.01)
-    with pytest.raises(ModelError, match="a golden row is off by 0.01"):
+    with pytest.raises(ModelError, match=r"a golden row is off by 0\.01"):
         check_golden_rows(shifted)
     with pytest.raises(ModelError, match=r"failed its check: a golden row is off by 0\.01.*does not serve"):
         check_artifact(shifted)
@@ -50,5 +50,5 @@ def test_a_child_that_hangs_is_given_up(artifact, monkeypatch, tmp_path):
     hanging.write_text("#!/bin/sh\nexec sleep 60\n")
     hanging.chmod(0o700)
     monkeypatch.setattr(canary.sys, "executable", str(hanging))
-    with pytest.raises(ModelError, match="not loaded within 0.2 s"):
+    with pytest.raises(ModelError, match=r"not loaded within 0\.2 s"):
         check_artifact(artifact, time_limit_s=0.2)

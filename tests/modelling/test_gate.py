@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from modelling.evaluation import evaluate
+from modelling.gate import compare_losses, judge
+from modelling.risk import RiskThresholds
+
+THRESHOLDS = RiskThresholds(0.15, 0.35)
+
+
+@pytest.fixture(scope="module")
+def outcome():
+    """4,000 rows, their true probabilities and labels drawn from them."""
+    rng = np.random.default_rng(8)
+    p = np.clip(rng.beta(1, 6, 4000), 0.002, 0.99)
+    return p, (rng.random(4000) < p).astype(np.int8)
+
+
+def ask(y, challenger, *, rule=None, champion=None, leakage=None, concepts=None, base_rate=0.14):
+    rule = np.full(len(y), 0.1) if rule is None else rule
+    return judge(
+        y,
+        challenger,
+        evaluate(y, challenger, THRESHOLDS),
+        base_rate=base_rate,
+        rule=rule,
+        champion=champion,
+        leakage=leakage or {"a": 0.7},
+        concepts=concepts or {"tutor": 0.4, "time": 0.3, "lead": 0.3},
+    )
+
+
+def test_the_first_good_model_is_promoted_and_says_why(outcome):
+    p, y = outcome
+    verdict = ask(y, p)
+    assert verdict.decision == "promote"
+    assert "There was no champion." in verdict.reason
+    assert verdict.warnings == ()
+
+
+def test_a_model_that_knows_only_the_base_rate_is_refused(outcome):
+    _, y = outcome
+    verdict = ask(y, np.full(len(y), y.mean()))
+    assert verdict.decision == "refuse"
+    assert any("base rate" in reason and "nothing was learned" in reason for reason in verdict.reasons)
+
+
+def test_a_model_no_better_than_the_rule_is_refused(outcome):
+    p, y = outcome
+    verdict = ask(y, p, rule=p.copy())
+    assert verdict.decision == "refuse"
+    assert len(verdict.reasons) == 1
+    assert "the fallback rule" in verdict.reason
+
+
+def test_a_rule_that_is_once_certain_and_wrong_is_no_free_win(outcome):
+    """Clipped at one in a thousand, a certain rule costs at most 6.9 a row."""
+    p, y = outcome
+    certain = p.copy()
+    certain[np.flatnonzero(y)[0]] = 0.0
+    verdict = ask(y, p, rule=certain)
+    assert verdict.against_rule.mean == pytest.approx(
+        (np.log(0.001) - np.log(p[np.flatnonzero(y)[0]])) / len(y), rel=1e-3
+    )
+    assert verdict.decision == "refuse"
+
+
+def test_a_challenger_clearly_worse_than_the_champion_is_kept_out(outcome):
+    p, y = outcome
+    rough = np.clip(p + np.random.default_rng(1).normal(0, 0.08, len(p)), 0.02, 0.9)
+    verdict = ask(y, rough, champion=p)
+    assert verdict.decision == "keep"
+    assert "it stays" in verdict.reason
+
+
+def test_a_challenger_as_good_as_the_champion_serves(outcome):
+    p, y = outcome
+    assert ask(y, p, champion=p).decision == "promote"
+
+
+def test_the_mean_prediction_may_not_stray_by_more_than_a_third(outcome):
+    p, y = outcome
+    assert ask(y, np.clip(p * 1.5, 0.001, 0.95)).decision == "refuse"
+    verdict = ask(y, np.clip(p * 1.25 * y.mean() / p.mean(), 0.001, 0.95))
+    assert verdict.decision == "promote"
+    assert any("the base rate moves" in warning for warning in verdict.warnings)
+
+
+def test_calibration_error_is_limited_by_the_base_rate_or_by_chance(outcome):
+    p, y = outcome
+    good = evaluate(y, p, THRESHOLDS)
+    given = {
+        "base_rate": 0.14,
+        "rule": np.full(len(y), 0.1),
+        "champion": None,
+        "leakage": {},
+        "concepts": {"tutor": 0.2},
+    }
+
+    def decide(ece: float, floor: float):
+        return judge(y, p, replace(good, base_rate=0.1, mean_prediction=0.1, ece=ece, ece_noise_floor=floor), **given)
+
+    assert decide(0.034, 0.01).decision == "promote"
+    assert decide(0.036, 0.01).decision == "refuse"
+    assert decide(0.036, 0.04).decision == "promote"
+    assert [len(decide(ece, 0.01).warnings) for ece in (0.017, 0.018)] == [0, 1]
+
+
+def test_a_leak_is_refused_however_good_the_model(outcome):
+    p, y = outcome
+    verdict = ask(y, p, leakage={"session_duration_minutes": 0.99, "a": 0.95})
+    assert verdict.decision == "refuse"
+    assert len(verdict.reasons) == 1
+    assert "session_duration_minutes separates the target alone (ROC AUC 0.990" in verdict.reason
+
+
+def test_a_concept_above_half_of_the_gain_is_a_warning(outcome):
+    p, y = outcome
+    verdict = ask(y, p, concepts={"tutor": 0.51, "time": 0.49})
+    assert verdict.decision == "promote"
+    assert [("tutor" in warning, "51%" in warning) for warning in verdict.warnings] == [(True, True)]
+
+
+def test_the_paired_difference_of_three_rows_by_hand():
+    got = compare_losses(np.array([1.0, 2.0, 3.0]), np.array([2.0, 2.0, 5.0]))
+    assert got.mean == -1.0
+    assert got.standard_error == pytest.approx(1 / np.sqrt(3))  # deviation of (−1, 0, −2) is 1
+    assert not got.clearly_better
+    assert compare_losses(np.array([1.0, 2.0, 3.0]), np.array([3.0, 4.0, 5.1])).clearly_better
