@@ -17,6 +17,7 @@ from sqlalchemy import Engine
 from features.catalogue import names_of
 from features.sample import SampleCounts
 from features.table import training_table
+from records.columns import NEVER, History
 from records.reading import read_history
 from tqs.errors import RecordsError
 
@@ -43,12 +44,15 @@ class Snapshot:
 def write_snapshot(
     engine: Engine, target: str, file: Path, *, timezone: str = "UTC", cut_off: int | None = None
 ) -> Snapshot:
-    """Compute the training table of `target` from what was known before `cut_off` (µs; now) and write it to `file`.
+    """Compute the training table of `target` from what was known before `cut_off` (µs) and write it to `file`.
 
-    The file appears whole or not at all. The same records and cut-off give the same bytes.
+    Without a cut-off facts count up to the newest outcome that was told: sessions after it are not over as far as
+    anybody knows, and would pass for sessions that took place. The file appears whole or not at all. The same records
+    and cut-off give the same bytes.
     """
-    moment = time.time_ns() // 1000 if cut_off is None else cut_off
-    table = training_table(read_history(engine, until=moment), target, moment, timezone)
+    history = read_history(engine, until=time.time_ns() // 1000 if cut_off is None else cut_off)
+    moment = _newest_outcome(history) + 1 if cut_off is None else cut_off
+    table = training_table(history, target, moment, timezone)
     about = {
         "form": FORM,
         "target": target,
@@ -93,6 +97,11 @@ def read_snapshot(file: Path, *, sha256: str | None = None) -> tuple[pd.DataFram
     counts = SampleCounts(**about["counts"])
     snapshot = Snapshot(file, about["target"], found, about["cut_off"], about["horizon"], about["gap"], counts)
     return arrow.to_pandas(), snapshot
+
+
+def _newest_outcome(history: History) -> int:
+    known = history.sessions.outcome_known
+    return int(known[known < NEVER].max(initial=0))
 
 
 def hash_file(file: Path) -> str:

@@ -95,7 +95,6 @@ def features(
 ) -> None:
     """Write the training table of a target. Example: tqs features --target reschedule --out reschedule.parquet."""
     from modelling.snapshot import write_snapshot
-
     from records.engine import open_databases
 
     settings = load_settings()
@@ -103,8 +102,11 @@ def features(
         snapshot = write_snapshot(databases.app, require_target(target), out, timezone=settings.timezone)
     if json:
         print_json(asdict(snapshot))
-    else:
-        print(snapshot)
+        return
+    counts = snapshot.counts
+    print(f"wrote {counts.rows:,} rows of {target} ({counts.positives:,} positive) to {snapshot.file}")
+    print(f"SHA-256 {snapshot.sha256}")
+    print_table([{"left out": reason, "rows": n} for reason, n in counts.left.items() if n], empty="")
 
 
 def score(json: AsJson = False) -> None:
