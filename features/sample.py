@@ -18,7 +18,7 @@ DEVELOPMENT_SHARE: Final = 0.8
 
 
 @dataclass(frozen=True, slots=True)
-class Counts:
+class SampleCounts:
     """How many rows were looked at, how many left for which reason (in the order of the checks), how many stayed.
 
     `untold` rows stayed although nobody has told their outcome: they count as if nothing had happened.
@@ -46,7 +46,7 @@ class SessionSample:
     row: Int64
     as_of: Int64
     label: Int8
-    counts: Counts
+    counts: SampleCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class PairSample:
     """Pairs with the moment at which each is looked at (`first_booked`) and its label (`churned`)."""
 
     pairs: Pairs
-    counts: Counts
+    counts: SampleCounts
 
 
 def sample_sessions(sessions: Sessions, target: str, cut_off: int) -> SessionSample:
@@ -156,5 +156,5 @@ class _Sieve:
         self.left[reason] = int((self.stays & rows).sum())
         self.stays &= ~rows
 
-    def counts(self, label: Int8, untold: int) -> Counts:
-        return Counts(len(self.stays), self.left, len(label), int(label.sum()), untold)
+    def counts(self, label: Int8, untold: int) -> SampleCounts:
+        return SampleCounts(len(self.stays), self.left, len(label), int(label.sum()), untold)

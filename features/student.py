@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.tutor import rate_of
-from features.windows import FOREVER, Countable, count_in_windows, counted_from
+from features.windows import FOREVER, Countable, Counts, count_in_windows, counted_from
 from records.columns import DAY_US, NO_SHOW, RESCHEDULED, Float64, Int64, Sessions
 
 STUDENT_WINDOW_US: Final = 90 * DAY_US
@@ -18,10 +18,10 @@ STUDENT_WINDOW_US: Final = 90 * DAY_US
 class StudentCounts:
     """Sessions of n students, each (n,): those of 90 days, and those with one tutor so far."""
 
-    sessions: Int64
-    rescheduled: Int64
-    no_shows: Int64
-    with_tutor: Int64
+    sessions: Counts
+    rescheduled: Counts
+    no_shows: Counts
+    with_tutor: Counts
 
 
 def count_student_sessions(sessions: Sessions, student: Int64, tutor: Int64, as_of: Int64) -> StudentCounts:

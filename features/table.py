@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from features.catalogue import names_of
 from features.matrix import pair_features, session_features, session_features_from_counts
-from features.sample import Counts, assign_part, gap_of, sample_pairs, sample_sessions, spans_of
+from features.sample import SampleCounts, assign_part, gap_of, sample_pairs, sample_sessions, spans_of
 from records.columns import History, Int64
 from tqs.errors import UnfitDataError
 
@@ -41,7 +41,7 @@ class TrainingTable:
     """
 
     frame: pd.DataFrame
-    counts: Counts
+    counts: SampleCounts
     horizon: int
     gap: int
 

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from features.catalogue_tutor import HIGH_RISK_RATE, WINDOW_DAYS
-from features.windows import Countable, count_in_windows, counted_from
+from features.windows import Countable, Counts, count_in_windows, counted_from
 from records.columns import DAY_US, NO_SHOW, Float64, Int64, Sessions
 
 WINDOWS_US: Final = tuple(days * DAY_US for days in WINDOW_DAYS)
@@ -23,9 +23,9 @@ class TutorCounts:
     no_shows    (3, n) those to which the student did not come
     """
 
-    sessions: Int64
-    rescheduled: Int64
-    no_shows: Int64
+    sessions: Counts
+    rescheduled: Counts
+    no_shows: Counts
 
 
 def count_tutor_sessions(sessions: Sessions, tutor: Int64, as_of: Int64) -> TutorCounts:
@@ -48,6 +48,6 @@ def tutor_columns(counts: TutorCounts) -> dict[str, Float64]:
     return columns
 
 
-def rate_of(part: Int64, whole: Int64) -> Float64:
+def rate_of(part: Counts, whole: Counts) -> Float64:
     """`part / whole` elementwise, 0 where there is nothing to divide by."""
     return np.divide(part, whole, out=np.zeros(np.shape(whole)), where=np.asarray(whole) > 0)

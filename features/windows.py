@@ -8,13 +8,16 @@ that have left by t: two sorted searches, whatever the number of sessions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from records.columns import Bool, Int64, Sessions
+
+Counts = NDArray[np.integer[Any]]
 
 FOREVER: Final = -1
 """A window without a far end: everything up to t."""
@@ -50,7 +53,7 @@ def counted_from(sessions: Sessions) -> Int64:
     return np.maximum(sessions.booking_known, sessions.outcome_known)
 
 
-def count_in_windows(sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]) -> Int64:
+def count_in_windows(sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]) -> Counts:
     """Count the sessions of each query's key inside each window that ends at the query's time.
 
     Parameters
@@ -64,7 +67,7 @@ def count_in_windows(sessions: Countable, key: Int64, time: Int64, windows: Sequ
 
     Returns
     -------
-    (len(windows), 1 + len(kinds), q) counts; `[:, 0]` counts all sessions, `[:, 1 + i]` those of `kinds[i]`.
+    (len(windows), 1 + len(kinds), q) counts, int32; `[:, 0]` counts all sessions, `[:, 1 + i]` those of `kinds[i]`.
     """
     if len(sessions.key) * len(key) <= _FEW_COMPARISONS:
         return _count_directly(sessions, key, time, windows)
@@ -73,26 +76,26 @@ def count_in_windows(sessions: Countable, key: Int64, time: Int64, windows: Sequ
         sessions = sessions.take(relevant)
     if len(sessions.key) <= _ROWS_IN_CACHE:
         return _count_sorted(sessions, key, time, windows)
-    counts = np.empty((len(windows), 1 + len(sessions.kinds), len(key)), dtype=np.int64)
-    place, start = np.empty(len(key), dtype=np.int64), 0
-    for rows, queries in _blocks_of_keys(sessions.key, key):
-        end = start + len(queries)
-        counts[..., start:end] = _count_sorted(sessions.take(rows), key[queries], time[queries], windows)
-        place[queries] = np.arange(start, end)
-        start = end
+    counts = np.empty((len(windows), 1 + len(sessions.kinds), len(key)), dtype=np.int32)
+    order, blocks = _blocks_of_keys(sessions.key, key)
+    for rows, part in blocks:
+        queries = order[part]
+        counts[..., part] = _count_sorted(sessions.take(rows), key[queries], time[queries], windows)
+    in_order = np.empty(len(key), dtype=np.int32)
     for column in counts.reshape(-1, len(key)):
-        column[:] = column[place]
+        in_order[order] = column
+        column[:] = in_order
     return counts
 
 
-def _count_directly(sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]) -> Int64:
+def _count_directly(sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]) -> Counts:
     """Every session against every query: the definition itself, and the quickest way for a few."""
     key, time = key[:, np.newaxis], time[:, np.newaxis]
     by_then = (sessions.key == key) & (sessions.scheduled <= time) & (sessions.known < time)
-    kinds = np.ones((1 + len(sessions.kinds), len(sessions.key)), dtype=np.int64)
+    kinds = np.ones((1 + len(sessions.kinds), len(sessions.key)), dtype=np.int32)
     for k, kind in enumerate(sessions.kinds):
         kinds[1 + k] = kind
-    counts = np.empty((len(windows), len(kinds), len(key)), dtype=np.int64)
+    counts = np.empty((len(windows), len(kinds), len(key)), dtype=np.int32)
     for w, window in enumerate(windows):
         inside = by_then if window == FOREVER else by_then & (sessions.scheduled > time - window)
         counts[w] = kinds @ inside.T
@@ -107,22 +110,28 @@ def _may_count(sessions: Countable, time: Int64, windows: Sequence[int]) -> Bool
     return relevant
 
 
-def _blocks_of_keys(key: Int64, query_key: Int64) -> Iterator[tuple[Int64, Int64]]:
-    """Rows and queries of so many keys at a time that what is searched stays in the processor's cache."""
-    blocks = 1 + len(key) // _ROWS_IN_CACHE
-    keys_in_block = 1 + int(key.max()) // blocks
-    rows, row_ends = _sort_by_block(key // keys_in_block, blocks)
-    queries, query_ends = _sort_by_block(np.clip(query_key // keys_in_block, 0, blocks - 1), blocks)
-    yield from zip(np.split(rows, row_ends), np.split(queries, query_ends), strict=True)
+def _blocks_of_keys(key: Int64, query_key: Int64) -> tuple[Int64, list[tuple[Int64, slice]]]:
+    """Blocks of so many keys at a time that what is searched stays in the processor's cache.
+
+    Returns the queries in the order of their blocks, and for each block its rows and its part of that order.
+    """
+    last_key = int(key.max())
+    shift = max(last_key // (1 + len(key) // _ROWS_IN_CACHE), 1).bit_length() - 1
+    blocks = 1 + (last_key >> shift)
+    rows, row_edges = _sort_by_block(key >> shift, blocks)
+    order, edges = _sort_by_block(np.clip(query_key >> shift, 0, blocks - 1), blocks)
+    parts = [slice(edges[b], edges[b + 1]) for b in range(blocks)]
+    return order, [(rows[row_edges[b] : row_edges[b + 1]], parts[b]) for b in range(blocks)]
 
 
 def _sort_by_block(block: Int64, blocks: int) -> tuple[Int64, Int64]:
     narrow = block.astype(np.uint16 if blocks <= 2**16 else np.int64)  # numpy sorts 16 bits in linear time
-    return np.argsort(narrow, kind="stable"), np.cumsum(np.bincount(block, minlength=blocks))[:-1]
+    order = np.argsort(narrow, kind="stable")
+    return order, np.searchsorted(narrow[order], np.arange(blocks + 1))
 
 
-def _count_sorted(sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]) -> Int64:
-    counts = np.zeros((len(windows), 1 + len(sessions.kinds), len(key)), dtype=np.int64)
+def _count_sorted(sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]) -> Counts:
+    counts = np.zeros((len(windows), 1 + len(sessions.kinds), len(key)), dtype=np.int32)
     if len(sessions.key) == 0 or len(key) == 0:
         return counts
     enter = np.maximum(sessions.scheduled, sessions.known + 1)
@@ -172,7 +181,7 @@ def _count_up_to(moments: Int64, time: Int64) -> Int64:
     return count
 
 
-def _running(counted: Bool) -> Int64:
-    running = np.zeros(len(counted) + 1, dtype=np.int64)
+def _running(counted: Bool) -> Counts:
+    running = np.zeros(len(counted) + 1, dtype=np.int32)
     np.cumsum(counted, out=running[1:])
     return running
