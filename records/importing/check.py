@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pandera.pandas as pa_check
 import pyarrow as pa
@@ -165,7 +166,9 @@ def _problem(error: Any, frame: pd.DataFrame) -> Problem:
     column = error.schema.name if isinstance(error.schema, pa_check.Column) else None
     if error.reason_code is SchemaErrorReason.SERIES_CONTAINS_NULLS:
         return Problem(frame[column].isna().to_numpy(dtype=bool), column, "a value")
-    holds = error.check_output
-    if holds is None or len(holds) != len(frame):  # a check that itself failed: a mistake here, not in the file
+    holds = error.check_output  # of the rows that are not null
+    if not isinstance(holds, pd.Series):  # a check that itself failed: a mistake here, not in the file
         raise TypeError(f"pandera found no rows to blame: {error}")
-    return Problem(~pd.Series(holds).fillna(True).to_numpy(dtype=bool), column, error.check.error)
+    rows = np.zeros(len(frame), dtype=bool)
+    rows[holds.index[~holds.to_numpy(dtype=bool)]] = True
+    return Problem(rows, column, error.check.error)

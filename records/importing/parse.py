@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -59,8 +60,12 @@ def _read_text(column: pa.Array) -> tuple[pa.Array, Bool | None]:
         column = column.combine_chunks()
     if isinstance(column, pa.DictionaryArray):
         column = column.dictionary_decode()
+    if isinstance(column, pa.ExtensionArray):
+        column = column.storage
     if pa.types.is_null(column.type):
         return column.cast(pa.string()), None
+    if pa.types.is_nested(column.type) or pa.types.is_fixed_size_binary(column.type):
+        return pa.array([_write_out(value) for value in column.to_pylist()], pa.string()), None
     if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type) or _is_bytes(column.type)):
         return column, None
     column = _mend(column)
@@ -90,6 +95,15 @@ def _decode(value: bytes | None) -> str | None:
         return value.decode()
     except UnicodeDecodeError:
         return DAMAGE + value.decode(errors="backslashreplace")
+
+
+def _write_out(value: Any) -> str | None:
+    """A value of a Parquet file that is neither text nor number: 16 bytes are a UUID, lists and records are JSON."""
+    if value is None:
+        return None
+    if isinstance(value, bytes):
+        return str(UUID(bytes=value)) if len(value) == 16 else value.hex()
+    return json.dumps(value, default=str)
 
 
 def _is_bytes(kind: pa.DataType) -> bool:

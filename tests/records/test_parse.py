@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 from decimal import Decimal
 
 import numpy as np
@@ -84,6 +85,9 @@ def test_text_is_trimmed_and_may_hold_neither_nul_nor_damage() -> None:
     assert parse("subject", texts) == (["a", None, None, None, None, None, "ü"], [3, 4])
     assert parse("subject", [b"a", b"\xff", None], pa.binary()) == (["a", None, None], [1])
     assert parse("subject", [1, None], pa.int64()) == (["1", None], [])
+    one = uuid.UUID(int=2**100)
+    assert parse("id", [one.bytes, None], pa.binary(16)) == ([str(one), None], [])
+    assert parse("preferences_json", [{"a": [1]}, None], form=TUTORS) == (['{"a": [1]}', None], [])
     dictionary = pa.array(["x", None, "x"]).dictionary_encode()
     assert parse_columns(SESSIONS, {"subject": dictionary})[0]["subject"].to_pylist() == ["x", None, "x"]
     assert parse("subject", [None, None], pa.null()) == ([None, None], [])
