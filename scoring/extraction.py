@@ -14,6 +14,7 @@ from records.reading import ASSUMED_DURATION_MINUTES
 from scoring.forms import PastSession, Refused
 
 LONGEST_SESSION_MINUTES: Final = 300
+OTHER_YEARS: Final = "lies outside of the years 2000 to 2099"
 INITIATORS: Final = ("tutor", "student")
 _STATUS_CODE: Final = {status: code for code, status in enumerate(STATUSES)}
 _FIRST_US: Final = int(datetime(2000, 1, 1, tzinfo=UTC).timestamp()) * 1_000_000
@@ -30,16 +31,15 @@ class Refusals:
         """Refuse record `row` unless it is refused already."""
         self.found.setdefault(row, Refused(field, message))
 
-    def add_outside(self, field: str, values: Float64, low: float, high: float, rows: Int64 | None = None) -> None:
-        """Refuse the records whose value lies outside of [low, high]; NaN stands for none. rows: whose values."""
-        outside = np.flatnonzero(~(np.isnan(values) | ((values >= low) & (values <= high))))
-        for i in outside.tolist():
-            self.add(i if rows is None else int(rows[i]), field, f"{values[i]:g} lies outside of {low:g} to {high:g}")
+    def add_outside(self, field: str, values: Float64, low: float, high: float) -> None:
+        """Refuse the records whose value lies outside of [low, high]; NaN stands for none."""
+        for i in rows_where((values < low) | (values > high)):
+            self.add(i, field, f"{values[i]:g} lies outside of {low:g} to {high:g}")
 
-    def add_untimely(self, field: str, times: Int64) -> None:
-        """Refuse the records whose time (MISSING where none is told) is not between 2000 and 2099."""
-        for i in np.flatnonzero((times != MISSING) & ((times < _FIRST_US) | (times >= _LAST_US))).tolist():
-            self.add(i, field, "lies outside of the years 2000 to 2099")
+    def add_where(self, wrong: Bool, field: str, message: str) -> None:
+        """Refuse the records where `wrong` is true."""
+        for i in rows_where(wrong):
+            self.add(i, field, message)
 
 
 class PastSessions:
@@ -65,6 +65,8 @@ class PastSessions:
     def read(self, refusals: Refusals) -> Sessions:
         """All entries as columns; those that cannot be read are refused for their record."""
         entries = self._entries
+        if not entries:
+            return _NO_SESSIONS
         scheduled = microseconds([e.scheduled_time for e in entries])
         completed = microseconds([e.completed_time for e in entries])
         cancelled = microseconds([e.cancelled_at for e in entries])
@@ -82,9 +84,8 @@ class PastSessions:
             "says who rescheduled: tutor or student; it is missing",
         )
         for field, times in (("scheduled_time", scheduled), ("completed_time", completed), ("cancelled_at", cancelled)):
-            outside = (times != MISSING) & ((times < _FIRST_US) | (times >= _LAST_US))
-            self._refuse(refusals, outside, field, "lies outside of the years 2000 to 2099")
-        wrong = ~(np.isnan(duration) | ((duration >= 1) & (duration <= LONGEST_SESSION_MINUTES)))
+            self._refuse(refusals, untimely(times), field, OTHER_YEARS)
+        wrong = (duration < 1) | (duration > LONGEST_SESSION_MINUTES)
         self._refuse(refusals, wrong, "duration_minutes", f"must lie within 1 to {LONGEST_SESSION_MINUTES}")
 
         minutes = np.where(wrong | np.isnan(duration), ASSUMED_DURATION_MINUTES, duration)
@@ -105,10 +106,21 @@ class PastSessions:
         )
 
     def _refuse(self, refusals: Refusals, wrong: Bool, name: str, message: str) -> None:
-        for i in np.flatnonzero(wrong).tolist():
+        for i in rows_where(wrong):
             row, field, entries = self._parts[bisect_right(self._starts, i) - 1]
             place = next(k for k, entry in enumerate(entries) if entry is self._entries[i])
             refusals.add(row, f"{field}[{place}].{name}", message)
+
+
+def rows_where(wrong: Bool) -> list[int]:
+    """The places where `wrong` is true: mostly none, which costs least."""
+    return np.flatnonzero(wrong).tolist() if wrong.any() else []
+
+
+def untimely(times: Int64) -> Bool:
+    """Where a time is told (not MISSING) and lies outside of the years 2000 to 2099."""
+    outside: Bool = ((times < _FIRST_US) & (times != MISSING)) | (times >= _LAST_US)
+    return outside
 
 
 _NOBODY: Final = 2
@@ -130,3 +142,14 @@ def microseconds(times: Sequence[datetime | None]) -> Int64:
 def numbers(values: Sequence[float | None]) -> Float64:
     """float64 (n,) with NaN for None."""
     return np.array(values, dtype=np.float64)
+
+
+_NO_SESSIONS: Final = Sessions(
+    id=np.zeros((0, 16), dtype=np.uint8),
+    duration=np.zeros(0),
+    status=np.zeros(0, dtype=np.int8),
+    by_tutor=np.zeros(0, dtype=np.bool_),
+    **dict.fromkeys(
+        ("tutor", "student", "scheduled", "booked", "booking_known", "outcome_known"), np.zeros(0, dtype=np.int64)
+    ),
+)

@@ -66,6 +66,5 @@ def match_features(records: Sequence[MatchRecord]) -> tuple[Float64, dict[int, R
 
 def _styles(field: str, styles: Sequence[str | None], refusals: Refusals) -> Int8:
     codes = np.array([_STYLE_CODE.get(style, _UNKNOWN_STYLE) for style in styles], dtype=np.int8)
-    for i in np.flatnonzero(codes == _UNKNOWN_STYLE).tolist():
-        refusals.add(i, field, f"must be one of {', '.join(TEACHING_STYLES)}")
+    refusals.add_where(codes == _UNKNOWN_STYLE, field, f"must be one of {', '.join(TEACHING_STYLES)}")
     return codes

@@ -9,10 +9,18 @@ from datetime import datetime
 import numpy as np
 
 from features.matrix import session_features_from_counts
-from features.student import count_student_sessions
+from features.student import StudentCounts, count_student_sessions
 from features.tutor import TutorCounts, count_tutor_sessions
-from records.columns import MISSING, Float64, Int64, Sessions
-from scoring.extraction import LONGEST_SESSION_MINUTES, PastSessions, Refusals, microseconds, numbers
+from records.columns import Float64, Int64, Sessions
+from scoring.extraction import (
+    LONGEST_SESSION_MINUTES,
+    OTHER_YEARS,
+    PastSessions,
+    Refusals,
+    microseconds,
+    numbers,
+    untimely,
+)
 from scoring.forms import PastSession, Refused, SessionRecord
 from scoring.tutor_statistics import read_statistics
 
@@ -22,26 +30,25 @@ def record_features(
 ) -> tuple[Float64, dict[int, Refused]]:
     """Feature matrix (n, 24), and the refusals by place; the row of a refused record is zero."""
     refusals = Refusals()
-    scheduled = microseconds([r.scheduled_time for r in records])
-    as_of = microseconds([now if r.as_of is None else r.as_of for r in records])
-    booked = microseconds([r.booked_at for r in records])
+    moments = [r.scheduled_time for r in records] + [r.as_of or now for r in records] + [r.booked_at for r in records]
+    scheduled, as_of, booked = times = microseconds(moments).reshape(3, len(records))
     duration = numbers([r.duration_minutes for r in records])
-    for field, times in (("scheduled_time", scheduled), ("as_of", as_of), ("booked_at", booked)):
-        refusals.add_untimely(field, times)
-    for i in np.flatnonzero(scheduled <= as_of).tolist():
-        refusals.add(
-            i, "scheduled_time", "is not after as_of (now, where none is given); only a session ahead is predicted"
-        )
-    for i in np.flatnonzero((booked != MISSING) & (booked > as_of)).tolist():
-        refusals.add(
-            i, "booked_at", "is after as_of (now, where none is given); a booking is made before it is predicted"
-        )
+    if untimely(times).any():
+        for field, column in zip(("scheduled_time", "as_of", "booked_at"), times, strict=True):
+            refusals.add_where(untimely(column), field, OTHER_YEARS)
+    refusals.add_where(
+        scheduled <= as_of,
+        "scheduled_time",
+        "is not after as_of (now, where none is given); only a session ahead is predicted",
+    )
+    refusals.add_where(
+        booked > as_of, "booked_at", "is after as_of (now, where none is given); a booking comes before its prediction"
+    )
     refusals.add_outside("duration_minutes", duration, 1, LONGEST_SESSION_MINUTES)
-
     own = 2 * np.arange(len(records))
     sessions = _collect_histories(records, refusals).read(refusals)
     tutor = _count_tutor_sessions(records, sessions, own, as_of, refusals)
-    student = count_student_sessions(sessions, own, own, as_of)
+    student = _count_student_sessions(sessions, own, as_of)
     X = session_features_from_counts(
         scheduled, booked, duration, as_of, tutor=tutor, student=student, timezone=timezone
     )
@@ -52,16 +59,25 @@ def record_features(
 def _count_tutor_sessions(
     records: Sequence[SessionRecord], sessions: Sessions, own: Int64, as_of: Int64, refusals: Refusals
 ) -> TutorCounts:
-    counted = count_tutor_sessions(sessions, own, as_of)
     told = np.array([record.tutor_statistics is not None for record in records], dtype=np.bool_)
     if not told.any():
-        return counted
+        return count_tutor_sessions(sessions, own, as_of)
     stated = read_statistics([record.tutor_statistics for record in records], "tutor_statistics", refusals)
+    if told.all():
+        return stated
+    counted = count_tutor_sessions(sessions, own, as_of)
     return TutorCounts(
         sessions=np.where(told, stated.sessions, counted.sessions),
         rescheduled=np.where(told, stated.rescheduled, counted.rescheduled),
         no_shows=np.where(told, stated.no_shows, counted.no_shows),
     )
+
+
+def _count_student_sessions(sessions: Sessions, own: Int64, as_of: Int64) -> StudentCounts:
+    if len(sessions) == 0:
+        nothing = np.zeros(len(own), dtype=np.int64)
+        return StudentCounts(sessions=nothing, rescheduled=nothing, no_shows=nothing, with_tutor=nothing)
+    return count_student_sessions(sessions, own, own, as_of)
 
 
 def _collect_histories(records: Sequence[SessionRecord], refusals: Refusals) -> PastSessions:

@@ -8,7 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from features.tutor import count_tutor_sessions
-from scoring.extraction import PastSessions, Refusals, microseconds
+from scoring.extraction import OTHER_YEARS, PastSessions, Refusals, microseconds, untimely
 from scoring.forms import Refused, TutorRecord, TutorScore
 from scoring.tutors import RISK_THRESHOLD_PERCENT
 
@@ -17,7 +17,7 @@ def score_histories(records: Sequence[TutorRecord], now: datetime) -> tuple[list
     """A score for each record, and the refusals by place (whose scores say nothing)."""
     refusals = Refusals()
     as_of = microseconds([now if record.as_of is None else record.as_of for record in records])
-    refusals.add_untimely("as_of", as_of)
+    refusals.add_where(untimely(as_of), "as_of", OTHER_YEARS)
     past = PastSessions()
     for i, record in enumerate(records):
         n = len(record.sessions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from features.catalogue_tutor import WINDOW_DAYS
 from features.tutor import TutorCounts
 from modelling.fallback import NO_SHOW_RATE_OF_UNKNOWN_TUTOR
 from records.columns import Float64
-from scoring.extraction import Refusals, numbers
+from scoring.extraction import Refusals
 from scoring.forms import TutorStatistics
 
 MOST_SESSIONS: Final = 100_000
@@ -24,41 +25,52 @@ _NOBODY: Final = TutorStatistics(
     total_sessions_30d=0,
     total_sessions_90d=0,
 )
+_READ: Final = attrgetter(
+    *(f"total_sessions_{days}d" for days in WINDOW_DAYS),
+    *(f"reschedule_rate_{days}d" for days in WINDOW_DAYS),
+    "no_show_rate_90d",
+)
 
 
 def read_statistics(statistics: Sequence[TutorStatistics | None], field: str, refusals: Refusals) -> TutorCounts:
     """Counts (3, n) that give the stated rates; zero where there are no statistics.
 
     Rates that fit no whole number of sessions give fractions of one. A no-show rate that is not told counts as
-    that of an unknown tutor. What contradicts itself is refused as a part of the record's field `field`.
+    that of an unknown tutor; of the no-shows only those of 90 days mean something. What contradicts itself is
+    refused as a part of the record's field `field`.
     """
-    rows = [_NOBODY if s is None else s for s in statistics]
-    sessions = np.array([[getattr(s, f"total_sessions_{days}d") for s in rows] for days in WINDOW_DAYS], np.float64)
-    rates = np.array([[getattr(s, f"reschedule_rate_{days}d") for s in rows] for days in WINDOW_DAYS], np.float64)
-    no_show = numbers([s.no_show_rate_90d for s in rows])
+    told = [_READ(_NOBODY if one is None else one) for one in statistics]
+    table = np.array(told, dtype=np.float64).reshape(len(told), 7).T
+    sessions, rates, no_show = table[:3], table[3:6], table[6]
+    if _may_be_wrong(sessions, rates):
+        _refuse_wrong(sessions, rates, field, refusals)
+    refusals.add_outside(f"{field}.no_show_rate_90d", no_show, 0, 100)
+    no_show[np.isnan(no_show)] = 100 * NO_SHOW_RATE_OF_UNKNOWN_TUTOR
+    shares = _shares(table[3:], sessions[[0, 1, 2, 2]])
+    return TutorCounts(
+        sessions=sessions,  # type: ignore[arg-type]  # the features of a share need no whole numbers
+        rescheduled=shares[:3],  # type: ignore[arg-type]
+        no_shows=np.broadcast_to(shares[3], sessions.shape),
+    )
+
+
+def _may_be_wrong(sessions: Float64, rates: Float64) -> bool:
+    ordered = (sessions[0] >= 0) & (sessions[0] <= sessions[1]) & (sessions[1] <= sessions[2])
+    told = np.where(sessions > 0, (rates >= 0) & (rates <= 100), (rates == 0) | np.isnan(rates))
+    return not (ordered.all() and told.all() and (sessions[2] <= MOST_SESSIONS).all())
+
+
+def _refuse_wrong(sessions: Float64, rates: Float64, field: str, refusals: Refusals) -> None:
     for w, days in enumerate(WINDOW_DAYS):
         total, rate = f"{field}.total_sessions_{days}d", f"{field}.reschedule_rate_{days}d"
         refusals.add_outside(total, sessions[w], 0, MOST_SESSIONS)
         refusals.add_outside(rate, rates[w], 0, 100)
-        for i in np.flatnonzero((sessions[w] > 0) & np.isnan(rates[w])).tolist():
-            refusals.add(
-                i, rate, f"is missing, though there are {sessions[w, i]:g} sessions; it is a percentage of them"
-            )
-        for i in np.flatnonzero((sessions[w] == 0) & (rates[w] > 0)).tolist():
-            refusals.add(i, rate, f"is {rates[w, i]:g} of no sessions; it is null where there is none")
-    refusals.add_outside(f"{field}.no_show_rate_90d", no_show, 0, 100)
-    for w in (1, 2):
-        for i in np.flatnonzero(sessions[w] < sessions[w - 1]).tolist():
+        missing, surplus = (sessions[w] > 0) & np.isnan(rates[w]), (sessions[w] == 0) & (rates[w] > 0)
+        refusals.add_where(missing, rate, "is missing, though there are sessions; it is a percentage of them")
+        refusals.add_where(surplus, rate, "is a share of no sessions; it is null where there is none")
+        if w > 0:
             shorter = f"total_sessions_{WINDOW_DAYS[w - 1]}d"
-            refusals.add(
-                i, f"{field}.total_sessions_{WINDOW_DAYS[w]}d", f"is less than {shorter}, whose days it includes"
-            )
-    no_show = np.where(np.isnan(no_show), 100 * NO_SHOW_RATE_OF_UNKNOWN_TUTOR, no_show)
-    return TutorCounts(
-        sessions=sessions,  # type: ignore[arg-type]  # the features of a share need no whole numbers
-        rescheduled=_shares(rates, sessions),  # type: ignore[arg-type]
-        no_shows=_shares(np.broadcast_to(no_show, sessions.shape), sessions),  # type: ignore[arg-type]
-    )
+            refusals.add_where(sessions[w] < sessions[w - 1], total, f"is less than {shorter}, whose days it includes")
 
 
 def _shares(percent: Float64, whole: Float64) -> Float64:

@@ -28,8 +28,8 @@ class ScoreReport:
 def score_tutors(engine: Engine, now: datetime, *, tutors: Sequence[str] | None = None) -> ScoreReport:
     """Score all tutors (or those with these ids) as of `now`, with the row of today in their history.
 
-    A session counts for W days where it was scheduled in (now − W, now] and its outcome was known before `now`; a
-    reschedule counts where the tutor initiated it. Rates are percentages, null without a session; the trend is
+    A session counts for W days where it was scheduled in (now − W, now] and its booking and outcome were known before
+    `now`; a reschedule counts where the tutor initiated it. Rates are percentages, null without a session; the trend is
     the rate of 7 days minus that of 30 as fractions, null without a session in 30 days. A row that would not
     change is not rewritten, so `last_calculated_at` tells since when the numbers stand. The day of the history
     is that of `now` in UTC.
@@ -97,7 +97,7 @@ _STATEMENT: Final = text(
             AND greatest(
                 coalesce(r.cancelled_at, s.completed_time, s.scheduled_time
                     + coalesce(s.duration_minutes, {ASSUMED_DURATION_MINUTES}) * interval '1 minute'),
-                s.outcome_recorded_at) < :now
+                s.outcome_recorded_at, s.booked_at, s.recorded_at) < :now
     ), counted AS (
         SELECT tutor_id, {",".join(_window_counts(days) for days in WINDOW_DAYS)},
         count(*) FILTER (WHERE no_show)::int AS no_shows_{max(WINDOW_DAYS)}d

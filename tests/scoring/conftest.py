@@ -1,26 +1,20 @@
-"""A few people and sessions written straight into the tables, and a small model of each target."""
+"""A few people and sessions written straight into the tables."""
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import numpy as np
 import pytest
 from sqlalchemy import Engine, insert
 
-from features.catalogue import features_of
-from modelling.artifact import Artifact, BoosterFile, Golden, Manifest, Thresholds, Training, build_artifact
-from modelling.calibrator import Calibrator, apply_calibrator
-from modelling.pipeline import TreeParameters, booster_bytes, fit_pipeline
-from modelling.predictor import Predictor
 from modelling.risk import RiskThresholds
 from records.tables import reschedules, sessions, student_profiles, students, tutor_profiles, tutors
 from scoring.models import ServedModel
+from tests.scoring.made_up_model import make_predictor
 
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)  # a Wednesday
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
@@ -102,50 +96,6 @@ class Records:
 @pytest.fixture
 def records(engine: Engine) -> Records:
     return Records(engine)
-
-
-def make_predictor(target: str, *, trees: int = 20, depth: int = 3, version: str = "v1") -> Predictor:
-    """A model of made-up rows that leans on several features, so that wrong features give wrong answers."""
-    return Predictor.from_artifact(replace(make_artifact(target, trees=trees, depth=depth), version=version))
-
-
-def make_artifact(target: str, *, trees: int = 20, depth: int = 3, seed: int = 3) -> Artifact:
-    features = features_of(target)
-    rng = np.random.default_rng(seed)
-    low, high = np.array([f.low for f in features]), np.array([min(f.high, f.low + 60) for f in features])
-    X = rng.uniform(low, high, size=(3000, len(features)))
-    signal = ((X - low) / (high - low) - 0.5) @ rng.normal(0, 2, len(features))
-    y = (rng.random(len(X)) < 1 / (1 + np.exp(-signal))).astype(np.int8)
-    fitted = fit_pipeline(X, y, TreeParameters(max_depth=depth), trees=trees, seed=1, threads=1)
-    raw = booster_bytes(fitted.booster)
-    calibrator = Calibrator(kind="none", lowest=1e-4, highest=1 - 1e-4)
-    golden = X[:3]
-    answers = apply_calibrator(calibrator, fitted.log_odds(golden))
-    return build_artifact(
-        Manifest(
-            target=target,
-            created_at="2026-01-01T00:00:00+00:00",
-            features=tuple(f.name for f in features),
-            scaler=fitted.scaler,
-            calibrator=calibrator,
-            thresholds=Thresholds(low=0.3, high=0.7),
-            booster=BoosterFile(bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest(), trees=trees),
-            training=Training(
-                first_scheduled="2025-01-01T00:00:00+00:00",
-                last_scheduled="2025-12-01T00:00:00+00:00",
-                rows=len(y),
-                positives=int(y.sum()),
-                base_rate=float(y.mean()),
-                snapshot_sha256="0" * 64,
-                seed=1,
-                parameters={"max_depth": depth},
-            ),
-            golden=Golden(rows=tuple(map(tuple, golden.tolist())), probabilities=tuple(answers.tolist())),
-            metrics={"log_loss": 0.5},
-            libraries={"xgboost": "3.2.0"},
-        ),
-        raw,
-    )
 
 
 def serve(target: str, *, rule: bool = False) -> ServedModel:

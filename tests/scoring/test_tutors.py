@@ -49,6 +49,7 @@ def test_edges_of_window_and_of_what_is_known(engine: Engine, records: Records) 
     records.session(tutor, NOW - timedelta(minutes=60, microseconds=1), "no_show")  # over just before
     records.session(tutor, days_ago(1), "scheduled")
     records.session(tutor, days_ago(2), outcome_recorded_at=NOW)  # told just now
+    records.session(tutor, days_ago(2), recorded_at=NOW)  # its booking, even
     records.session(tutor, days_ago(2), duration_minutes=None, completed_time=None)
 
     score_tutors(engine, NOW)
@@ -87,6 +88,7 @@ def test_equals_the_windows_of_the_features(engine: Engine, records: Records) ->
             completed_time=scheduled + late if status == "completed" and rng.random() < 0.5 else None,
             duration_minutes=int(rng.integers(1, 300)) if rng.random() < 0.8 else None,
             outcome_recorded_at=scheduled + late if rng.random() < 0.3 else None,
+            recorded_at=scheduled + late if rng.random() < 0.2 else None,
         )
 
     score_tutors(engine, NOW)
