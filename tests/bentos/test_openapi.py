@@ -1,0 +1,64 @@
+"""The document and the page that shows it, without a server: the service's own application, never started."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bentos.auth import MODEL_PATHS, App
+from bentos.service import GuardedService, TutorQuality
+from tests.bentos.test_auth import FakeWorker, call
+
+
+@pytest.fixture(scope="module")
+def application() -> App:
+    """BentoML's application without the guard, which `call` puts around it."""
+    app: App = super(GuardedService, TutorQuality).to_asgi()
+    return app
+
+
+def references(node: Any) -> set[str]:
+    if isinstance(node, dict):
+        own = {node["$ref"]} if isinstance(node.get("$ref"), str) else set()
+        return own.union(*(references(value) for value in node.values()))
+    return set().union(*(references(value) for value in node)) if isinstance(node, list) else set()
+
+
+def test_the_page_is_open_in_development_and_loads_nothing_from_elsewhere(application: App) -> None:
+    page = call("/", app=application, worker=FakeWorker(open_docs=True), key=None)
+    assert page.status == 200
+    assert page.headers["content-type"].startswith("text/html")
+    policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
+    # BentoML's page carries a tracker; the browser is told not to load it
+    assert policy["default-src"] == "'self'"
+    assert policy["script-src"] == "'self' 'unsafe-inline'"
+
+
+def test_the_document_that_is_served_is_complete(application: App) -> None:
+    answer = call("/docs.json", app=application, worker=FakeWorker(open_docs=True), key=None)
+    document = json.loads(answer.body)
+    assert {*MODEL_PATHS, "/api/health", "/api/models"} == document["paths"].keys()
+    schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
+    assert references(document) <= schemas
+    assert document["security"] == [{"key": []}]
+    assert document["components"]["securitySchemes"]["key"]["name"] == "X-API-Key"
+    assert document["paths"]["/api/health"]["get"]["security"] == []
+
+
+def test_native_endpoints_are_those_of_the_service() -> None:
+    assert {f"/{name}" for name in TutorQuality.apis} == MODEL_PATHS
+
+
+def test_answers_may_be_scored_or_not() -> None:
+    document = TutorQuality.openapi_spec.asdict()
+    answers = document["components"]["schemas"]["Predictions"]["items"]["anyOf"]
+    assert [answer["$ref"].rsplit("/", 1)[1] for answer in answers] == ["Prediction", "Unscored"]
+
+
+def test_records_are_closed_and_counted() -> None:
+    schemas = TutorQuality.openapi_spec.asdict()["components"]["schemas"]
+    assert schemas["SessionBatch"]["properties"]["records"]["maxItems"] == 10_000
+    assert schemas["SessionRecord"]["additionalProperties"] is False
+    assert schemas["PastSession"]["additionalProperties"] is False

@@ -1,0 +1,374 @@
+"""The service as its clients meet it: over HTTP, with two workers."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import URL
+
+from access.keys import create_key, revoke_key
+from bentos import examples
+from modelling.store import promote, save_challenger
+from scoring.forms import TutorScore
+from tests.bentos.conftest import Service, start_service, wait_until
+from tests.conftest import connect_as_owner
+from tests.scoring.made_up_model import make_artifact
+
+pytestmark = pytest.mark.xdist_group("service")
+
+MODEL_PATHS = ("/predict_match", "/predict_reschedule", "/predict_no_show", "/score_tutors")
+AS_OF = "2026-12-01T08:00:00Z"
+STATISTICS = examples.SESSION["records"][0]["tutor_statistics"]
+
+
+@pytest.fixture
+def client(service: Service) -> Iterator[httpx.Client]:
+    with service.client as client:
+        yield client
+
+
+def session(**changes: Any) -> dict[str, Any]:
+    return {"scheduled_time": "2026-12-03T15:00:00Z", "as_of": AS_OF, "tutor_statistics": STATISTICS, **changes}
+
+
+def post(client: httpx.Client, path: str, *records: Any, **more: Any) -> Any:
+    answer = client.post(path, json={"records": list(records), **more})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def problem(answer: httpx.Response, status: int) -> dict[str, Any]:
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    document: dict[str, Any] = answer.json()
+    assert document["status"] == status
+    assert {"type", "title", "detail"} <= document.keys()
+    return document
+
+
+# --- what the rule answers, worked out by hand ------------------------------------------------------------------
+
+
+def test_match_by_the_rule(client: httpx.Client) -> None:
+    # 1 - compatibility = 0.3 * |4 - 3| / 4 + 0.3 * 0 + 0.2 * |3 - 4| / 4 + 0.2 * |15 - 25| / 20
+    expected = 0.3 / 4 + 0.2 / 4 + 0.2 / 2
+    strangers = {"student": {}, "tutor": {}}  # 0.3 * 2.5 / 4 + 0.3 * 0.5 + 0.2 * 2.5 / 4 + 0.2 * 10 / 20
+    opposites = {
+        "student": {"age": 10, "preferred_pace": 1, "preferred_teaching_style": "modern",
+                    "communication_style_preference": 1},
+        "tutor": {"age": 60, "preferred_pace": 5, "teaching_style": "structured", "communication_style": 5},
+    }  # fmt: skip
+    answers = post(client, "/predict_match", examples.MATCH["records"][0], strangers, opposites)
+    assert [answer["probability"] for answer in answers] == pytest.approx([expected, 0.5625, 1.0], abs=1e-12)
+    assert [answer["risk_level"] for answer in answers] == ["low", "medium", "high"]
+    assert {(answer["model_version"], answer["fallback"]) for answer in answers} == {("rule", True)}
+    assert "contributions" not in answers[0]
+
+
+def test_reschedule_by_the_rule(client: httpx.Client) -> None:
+    by_tutor = {"status": "rescheduled", "initiator": "tutor", "cancelled_at": "2026-11-19T12:00:00Z"}
+    history = [
+        {"scheduled_time": "2026-11-20T15:00:00Z", **by_tutor},
+        {"scheduled_time": "2026-11-21T15:00:00Z", "status": "rescheduled", "initiator": "student"},
+        {"scheduled_time": "2026-11-22T15:00:00Z", "status": "completed"},
+        {"scheduled_time": "2026-10-20T15:00:00Z", **by_tutor, "cancelled_at": "2026-10-19T12:00:00Z"},  # too old
+        {"scheduled_time": "2026-11-30T15:00:00Z", "status": "completed", "completed_time": "2026-12-01T08:00:00Z"},
+    ]  # the last was not known before as_of
+    answers = post(
+        client,
+        "/predict_reschedule",
+        session(),
+        session(tutor_statistics=None, tutor_history=history),
+        session(tutor_statistics=None, tutor_history=[]),
+    )
+    assert [answer["probability"] for answer in answers] == pytest.approx([0.25, 1 / 3, 0.1])
+    assert [answer["risk_level"] for answer in answers] == ["medium", "medium", "low"]
+
+
+def test_no_show_by_the_rule(client: httpx.Client) -> None:
+    answers = post(
+        client, "/predict_no_show", session(), session(tutor_statistics=None, tutor_history=[]), contributions=True
+    )
+    assert [answer["probability"] for answer in answers] == pytest.approx([0.05, 0.03])
+    assert [answer["risk_level"] for answer in answers] == ["medium", "low"]
+    assert [answer["contributions"] for answer in answers] == [[], []]
+
+
+def test_tutor_scores(client: httpx.Client) -> None:
+    (score,) = post(client, "/score_tutors", examples.TUTOR["records"][0])
+    assert score == {
+        "tutor_id": None,
+        "reschedule_rate_7d": 0.0,
+        "reschedule_rate_30d": 25.0,
+        "reschedule_rate_90d": 25.0,
+        "total_sessions_7d": 1,
+        "total_sessions_30d": 4,
+        "total_sessions_90d": 4,
+        "tutor_reschedules_7d": 0,
+        "tutor_reschedules_30d": 1,
+        "tutor_reschedules_90d": 1,
+        "no_shows_90d": 1,
+        "no_show_rate_90d": 25.0,
+        "reschedule_trend": -0.25,
+        "is_high_risk": True,
+        "risk_threshold": 15.0,
+    }
+    assert score.keys() == set(TutorScore.__dataclass_fields__)
+
+
+def test_a_bad_record_is_answered_in_its_place_and_the_order_is_kept(client: httpx.Client) -> None:
+    rates = [10.0 * i for i in range(8)]
+    records: list[Any] = [session(tutor_statistics=STATISTICS | {"reschedule_rate_30d": rate}) for rate in rates]
+    records[2] = session(scheduled_time="2026-12-01T07:00:00Z")  # past
+    records[4] = session(colour="red")
+    records[6] = 5
+    answers = post(client, "/predict_reschedule", *records)
+    assert [answer.get("probability") for answer in answers] == pytest.approx([0, 0.1, None, 0.3, None, 0.5, None, 0.7])
+    assert [answers[i]["error"]["field"] for i in (2, 4, 6)] == ["scheduled_time", "colour", "record"]
+
+
+def test_ten_thousand_records_and_not_one_more(client: httpx.Client) -> None:
+    record = {"student": {"age": 15}, "tutor": {"age": 25}}
+    answers = post(client, "/predict_match", *[record] * 10_000)
+    assert len(answers) == 10_000
+    errors = problem(client.post("/predict_match", json={"records": [record] * 10_001}), 400)["errors"]
+    assert [error["field"] for error in errors] == ["records"]
+
+
+# --- what is refused ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "path", [*MODEL_PATHS, "/api/models", "/", "/docs.json", "/metrics", "/schema.json", "/nothing"]
+)
+def test_no_key_no_answer(service: Service, path: str) -> None:
+    for key in (None, "tqs_wrong"):
+        headers = {} if key is None else {"X-API-Key": key}
+        headers["X-Forwarded-For"] = f"192.0.2.{len(path)}"  # not to be throttled for the other tests' refusals
+        problem(httpx.request("POST", service.url + path, headers=headers, json={}), 401)
+
+
+@pytest.mark.parametrize("path", ["/api/health", "/livez", "/readyz", "/healthz"])
+def test_probes_need_no_key(service: Service, path: str) -> None:
+    assert httpx.get(service.url + path).status_code == 200
+
+
+def test_unknown_paths_and_methods(client: httpx.Client) -> None:
+    problem(client.get("/api/nothing"), 404)
+    problem(client.get("/nothing"), 404)
+    problem(client.get("/predict_match/submit"), 404)
+    problem(client.get("/predict_match"), 405)
+    assert client.get("/predict_match").headers["allow"] == "POST"
+
+
+HOSTILE = {
+    "no JSON": b"records",
+    "NaN": b'{"records": [{"student": {"age": NaN}, "tutor": {}}]}',
+    "1e999": b'{"records": [{"student": {"age": 1e999}, "tutor": {}}]}',
+    "NUL": b'{"records": [{"student": {"student_id": "a\\u0000"}, "tutor": {}}]}',
+    "lone surrogate": b'{"records": [{"student": {"student_id": "\\ud800"}, "tutor": {}}]}',
+    "5,000 digits": b'{"records": [{"student": {"age": ' + b"9" * 5_000 + b'}, "tutor": {}}]}',
+    "deep": b'{"records": ' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "empty list": b'{"records": []}',
+    "a list": b"[]",
+    "nothing": b"",
+    "unknown member": b'{"records": [{}], "model": "mine"}',
+}
+
+
+@pytest.mark.parametrize("path", MODEL_PATHS)
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_bodies_are_400(client: httpx.Client, path: str, body: bytes) -> None:
+    problem(client.post(path, content=body, headers={"Content-Type": "application/json"}), 400)
+
+
+def test_of_a_member_that_is_there_twice_the_last_counts(client: httpx.Client) -> None:
+    body = b'{"records": [1, 2], "records": [{"student": {"age": 300}, "age": 1, "student": {}, "tutor": {}}]}'
+    answer = client.post("/predict_match", content=body, headers={"Content-Type": "application/json"})
+    assert answer.json() == [{"error": {"field": "age", "message": "Unexpected keyword argument"}}]
+
+
+def test_only_json_is_taken(client: httpx.Client) -> None:
+    problem(client.post("/predict_match", data={"records": "[]"}), 415)
+    problem(client.post("/predict_match", files={"records": b"[]"}), 415)
+    problem(
+        client.post("/predict_match", content=b"{}", headers={"Content-Type": "application/vnd.bentoml+pickle"}), 415
+    )
+
+
+def test_a_chunked_body_over_the_limit_is_cut_off(service: Service) -> None:
+    """16 MiB + 1 byte in chunks of 1 MiB, read raw: the answer comes before the body is whole."""
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        head = f"POST /predict_match HTTP/1.1\r\nHost: x\r\nX-API-Key: {service.key}\r\n"
+        connection.sendall(f"{head}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n".encode())
+        chunk = b"100000\r\n" + b" " * 0x100000 + b"\r\n"
+        for _ in range(16):
+            connection.sendall(chunk)
+        connection.sendall(b"1\r\n \r\n")  # and no last chunk
+        assert connection.recv(12) == b"HTTP/1.1 413"
+
+
+def test_a_declared_length_over_the_limit_is_refused_at_once(service: Service) -> None:
+    host, port = service.url.removeprefix("http://").split(":")
+    with socket.create_connection((host, int(port)), timeout=30) as connection:
+        head = f"POST /score_tutors HTTP/1.1\r\nHost: x\r\nX-API-Key: {service.key}\r\n"
+        connection.sendall(f"{head}Content-Type: application/json\r\nContent-Length: 16777217\r\n\r\n".encode())
+        assert connection.recv(12) == b"HTTP/1.1 413"
+
+
+def test_refused_keys_are_throttled_over_both_workers(service: Service) -> None:
+    headers = {"X-API-Key": "wrong", "X-Forwarded-For": "198.51.100.7"}
+
+    def refuse(_: int) -> httpx.Response:
+        return httpx.get(f"{service.url}/api/models", headers=headers, timeout=30)
+
+    with ThreadPoolExecutor(8) as pool:  # each on a connection of its own, so both workers take part
+        answers = list(pool.map(refuse, range(80)))
+    statuses = [answer.status_code for answer in answers]
+    assert (statuses.count(401), statuses.count(429)) == (60, 20)
+    throttled = next(answer for answer in answers if answer.status_code == 429)
+    problem(throttled, 429)
+    assert 1 <= int(throttled.headers["retry-after"]) <= 61
+    good = headers | {"X-API-Key": service.key}
+    assert httpx.get(f"{service.url}/api/models", headers=good).status_code == 200
+
+
+def test_bad_input_leaves_no_trace_in_the_log(service: Service, client: httpx.Client) -> None:
+    problem(client.post("/predict_match", json={"records": "Mia Meyer"}), 400)
+    post(client, "/predict_match", {"student": "Mia Meyer", "tutor": {}}, {"student": {}, "tutor": {}})
+    log = service.log.read_text()
+    assert "Mia" not in log
+    assert "Traceback" not in log
+
+
+# --- keys, health, models ----------------------------------------------------------------------------------------
+
+
+def test_a_new_key_works_at_once_and_a_revoked_one_stops_within_five_seconds(service: Service) -> None:
+    key = create_key(service.engine, "short-lived", scopes=["read"])
+    headers = {"X-API-Key": key, "X-Forwarded-For": "198.51.100.8"}
+
+    def status() -> int:
+        return httpx.get(f"{service.url}/api/models", headers=headers, timeout=30).status_code
+
+    assert status() == 200
+    revoke_key(service.engine, key[:12])
+    wait_until(lambda: [status() for _ in range(6)] == [401] * 6, 5)
+
+
+def test_an_ingest_key_may_not_predict(service: Service) -> None:
+    key = create_key(service.engine, "rails", scopes=["ingest"])
+    answer = httpx.post(f"{service.url}/predict_match", headers={"X-API-Key": key}, json=examples.MATCH, timeout=30)
+    problem(answer, 403)
+
+
+def test_health(service: Service) -> None:
+    answer = httpx.get(f"{service.url}/api/health")
+    assert answer.status_code == 200
+    health = answer.json()
+    assert health.pop("version")
+    assert health.pop("models").keys() == {"match", "reschedule", "no_show"}
+    assert health == {
+        "status": "healthy",
+        "database": "connected",
+        "queue": {"pending": 0, "failed": 0, "oldest_seconds": 0.0},
+    }
+
+
+def test_a_database_that_is_gone_is_told_and_recovered_from(service: Service) -> None:
+    def all_say(path: str, status: int) -> bool:
+        def ask(_: int) -> int:
+            return httpx.get(service.url + path, timeout=30).status_code
+
+        with ThreadPoolExecutor(8) as pool:  # at once, on connections of their own: both workers are asked
+            return set(pool.map(ask, range(16))) == {status}
+
+    with connect_as_owner(service.database) as run:
+        name = service.database.database
+        run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        try:
+            run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+            wait_until(lambda: all_say("/api/health", 503), 3)
+            answer = httpx.get(f"{service.url}/api/health")
+            assert (answer.json()["status"], answer.json()["database"]) == ("unhealthy", "unreachable")
+            assert int(answer.headers["retry-after"]) >= 1
+            problem(httpx.get(f"{service.url}/readyz"), 503)
+            with service.client as client:  # the stateless endpoints and the keys do without it
+                assert post(client, "/predict_no_show", session())[0]["probability"] == 0.05
+        finally:
+            run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    wait_until(lambda: all_say("/api/health", 200), 10)
+    wait_until(lambda: all_say("/readyz", 200), 10)
+
+
+def test_a_promoted_model_answers_without_a_restart(service: Service) -> None:
+    """Last of the champions: no other test counts on the rule for no_show after it."""
+    saved = save_challenger(service.engine, make_artifact("no_show"), "run-1")
+    promote(service.engine, "no_show", saved.version, expected_champion=None, reason="a test", actor="test")
+
+    def ask() -> list[Any]:
+        answers = []
+        for _ in range(6):
+            with service.client as client:
+                answers.append(post(client, "/predict_no_show", session(), contributions=True)[0])
+        return answers
+
+    wait_until(lambda: {answer["model_version"] for answer in ask()} == {"v1"}, 60)
+    answer = ask()[0]
+    assert answer["fallback"] is False
+    assert 1 <= len(answer["contributions"]) <= 5
+    assert answer["contributions"][0].keys() == {"feature", "value", "effect", "phrase"}
+    effects = [abs(item["effect"]) for item in answer["contributions"]]
+    assert effects == sorted(effects, reverse=True)
+
+    with service.client as client:
+        (model,) = [m for m in client.get("/api/models").json()["models"] if m["target"] == "no_show"]
+    assert model == {
+        "target": "no_show",
+        "version": "v1",
+        "fallback": False,
+        "trained_at": "2026-01-01T00:00:00+00:00",
+        "metrics": {"log_loss": 0.5},
+        "calibration": "none",
+        "source_run": "run-1",
+        "risk_thresholds": {"low": 0.05, "high": 0.15},
+        "refusal": None,
+    }
+    assert httpx.get(f"{service.url}/api/health").json()["models"]["no_show"] == "v1"
+
+
+# --- documents, start and stop -----------------------------------------------------------------------------------
+
+
+def test_the_document_tells_of_every_endpoint_and_its_examples_answer(client: httpx.Client) -> None:
+    document = client.get("/docs.json").json()
+    assert document["openapi"] == "3.1.0"
+    assert {*MODEL_PATHS, "/api/health", "/api/models"} == document["paths"].keys()
+    for path in MODEL_PATHS:
+        operation = document["paths"][path]["post"]
+        example = operation["requestBody"]["content"]["application/json"]["example"]
+        answers = client.post(path, json=example).json()
+        assert len(answers) == len(example["records"])
+        assert "error" not in answers[0]
+        assert operation["responses"]["401"]["content"].keys() == {"application/problem+json"}
+
+
+def test_metrics_for_who_has_a_key(client: httpx.Client) -> None:
+    client.get("/api/models")
+    assert "bentoml_service_request_total" in client.get("/metrics").text
+
+
+def test_without_a_key_it_does_not_start(database_url: URL, tmp_path: Path) -> None:
+    process, port, log = start_service(database_url, tmp_path)
+    assert process.wait(60) == 1
+    assert "tqs keys create" in log.read_text()
+    assert "Traceback" not in log.read_text()
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"http://127.0.0.1:{port}/livez")

@@ -1,0 +1,133 @@
+"""A worker knows by its heartbeat how the database is, and goes on with what it knows."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import URL, Engine, text
+
+from access.keys import create_key
+from bentos import worker as worker_module
+from bentos.worker import Worker
+from records.engine import Databases
+from tests.conftest import connect_as_owner
+from tqs.settings import Settings
+
+
+def run_worker(url: URL, home: Path, steps: Callable[[Worker], Awaitable[None]]) -> None:
+    async def run() -> None:
+        settings = Settings(home=home, database_url=None)
+        worker = Worker(settings, Databases(url, embedded=False))
+        await worker.start()
+        try:
+            await steps(worker)
+        finally:
+            await worker.stop()
+
+    asyncio.run(run())
+
+
+def test_the_first_beat_comes_before_the_first_request(database_url: URL, engine: Engine, tmp_path: Path) -> None:
+    key = create_key(engine, "a", scopes=["read"])
+
+    async def steps(worker: Worker) -> None:
+        assert worker.is_healthy
+        assert worker.keys is not None
+        assert worker.keys.verify(key, datetime.now(UTC)) is not None
+        assert {target: serving.model.version for target, serving in worker.models.serving.items()} == {
+            "match": "rule",
+            "reschedule": "rule",
+            "no_show": "rule",
+        }
+
+    run_worker(database_url, tmp_path, steps)
+
+
+def test_newer_keys_hold_a_key_of_just_now(database_url: URL, engine: Engine, tmp_path: Path) -> None:
+    async def steps(worker: Worker) -> None:
+        key = create_key(engine, "a", scopes=["read"])
+        ring = await worker.newer_keys()
+        assert ring is not None
+        assert ring.verify(key, datetime.now(UTC)) is not None
+
+    run_worker(database_url, tmp_path, steps)
+
+
+def test_many_askers_share_a_beat(
+    database_url: URL, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beats = 0
+    original = Worker._beat
+
+    def counted(worker: Worker) -> None:
+        nonlocal beats
+        beats += 1
+        original(worker)
+
+    async def steps(worker: Worker) -> None:
+        before = beats
+        await asyncio.gather(*(worker.newer_keys() for _ in range(200)))
+        assert beats - before <= 2
+
+    monkeypatch.setattr(Worker, "_beat", counted)
+    run_worker(database_url, tmp_path, steps)
+
+
+def test_the_queue_is_counted(database_url: URL, engine: Engine, tmp_path: Path) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE work_items DROP CONSTRAINT fk_work_items_session_id_sessions"))
+        connection.execute(
+            text(
+                "INSERT INTO work_items (session_id, state, created_at) SELECT gen_random_uuid(), state, "
+                "now() - age * interval '1 second' FROM (VALUES ('pending', 50), ('pending', 5), ('failed', 900), "
+                "('done', 9000)) AS v (state, age)"
+            )
+        )
+
+    async def steps(worker: Worker) -> None:
+        queue = worker.pulse.queue
+        assert queue is not None
+        assert (queue.pending, queue.failed) == (2, 1)
+        assert 50 <= queue.oldest_seconds < 110
+
+    run_worker(database_url, tmp_path, steps)
+
+
+def test_a_worker_that_starts_without_a_database_becomes_healthy_with_it(
+    database_url: URL, engine: Engine, tmp_path: Path
+) -> None:
+    key = create_key(engine, "a", scopes=["read"])
+    engine.dispose()
+
+    async def steps(worker: Worker) -> None:
+        assert not worker.is_healthy
+        assert worker.keys is None
+        with connect_as_owner(database_url) as run:
+            run(f'ALTER DATABASE "{database_url.database}" ALLOW_CONNECTIONS true')
+        async with asyncio.timeout(30):
+            while not worker.is_healthy:
+                await worker.newer_keys()
+        assert worker.keys is not None
+        assert worker.keys.verify(key, datetime.now(UTC)) is not None
+
+    with connect_as_owner(database_url) as run:
+        run(f'ALTER DATABASE "{database_url.database}" ALLOW_CONNECTIONS false')
+    run_worker(database_url, tmp_path, steps)
+
+
+def test_a_database_that_hangs_is_told_by_the_age_of_the_beat(
+    database_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def steps(worker: Worker) -> None:
+        assert worker.is_healthy
+        later = time.monotonic() + worker_module.STALE_S
+        monkeypatch.setattr(worker_module.time, "monotonic", lambda: later)
+        assert not worker.is_healthy
+        assert not worker.is_connected
+
+    run_worker(database_url, tmp_path, steps)
