@@ -6,7 +6,7 @@ from features.catalogue import stack_columns
 from features.pairing import pair_matrix, student_vectors, tutor_vectors
 from features.session import session_columns
 from features.student import StudentCounts, count_student_sessions, student_columns
-from features.tutor import TutorCounts, count_tutor_sessions, tutor_columns
+from features.tutor import TutorCounts, tutor_columns, tutor_features
 from records.columns import Float64, History, Int64, Sessions
 
 
@@ -16,15 +16,10 @@ def session_features(history: History, rows: Sessions, as_of: Int64, timezone: s
     Of `rows` only the booking is read (tutor, student, scheduled, booked, duration), never the outcome; of `history`
     only what was known strictly before each row's as_of.
     """
-    return session_features_from_counts(
-        rows.scheduled,
-        rows.booked,
-        rows.duration,
-        as_of,
-        tutor=count_tutor_sessions(history.sessions, rows.tutor, as_of),
-        student=count_student_sessions(history.sessions, rows.student, rows.tutor, as_of),
-        timezone=timezone,
-    )
+    own = session_columns(rows.scheduled, rows.booked, rows.duration, as_of, timezone)
+    tutor = tutor_features(history.sessions, rows.tutor, as_of)
+    student = student_columns(count_student_sessions(history.sessions, rows.student, rows.tutor, as_of))
+    return stack_columns("reschedule", own | tutor | student)
 
 
 def session_features_from_counts(
@@ -41,8 +36,8 @@ def session_features_from_counts(
 
     `scheduled`, `booked` (MISSING where unknown) and `as_of` are µs, `duration` minutes (NaN where unknown), all (n,).
     """
-    columns = tutor_columns(tutor) | student_columns(student)
-    return stack_columns("reschedule", columns | session_columns(scheduled, booked, duration, as_of, timezone))
+    own = session_columns(scheduled, booked, duration, as_of, timezone)
+    return stack_columns("reschedule", own | tutor_columns(tutor) | student_columns(student))
 
 
 def pair_features(history: History, student: Int64, tutor: Int64, as_of: Int64) -> Float64:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from features.catalogue import features_of, names_of, stack_columns
 from features.profiles import version_at
-from features.tutor import count_tutor_sessions, tutor_columns
+from features.tutor import tutor_features
 from records.columns import Columns, Float64, Int8, Int64, Sessions, StudentProfiles, TutorProfiles
 
 _DEFAULTS: Final = {feature.name: feature.default for feature in features_of("match")}
@@ -62,7 +62,7 @@ def student_vectors(profiles: StudentProfiles, student: Int64, as_of: Int64) -> 
 def tutor_vectors(profiles: TutorProfiles, sessions: Sessions, tutor: Int64, as_of: Int64) -> TutorVectors:
     """The profiles and recent sessions of (n,) tutors as they were known at (n,) moments."""
     version = version_at(profiles.tutor, profiles.valid_from, profiles.known, tutor, as_of)
-    recent = tutor_columns(count_tutor_sessions(sessions, tutor, as_of))
+    recent = tutor_features(sessions, tutor, as_of)
     return TutorVectors(
         age=_pick(profiles.age, version),
         pace=_pick(profiles.preferred_pace, version),

@@ -8,7 +8,7 @@ that have left by t: two sorted searches, whatever the number of sessions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -69,23 +69,27 @@ def count_in_windows(sessions: Countable, key: Int64, time: Int64, windows: Sequ
     -------
     (len(windows), 1 + len(kinds), q) counts, int32; `[:, 0]` counts all sessions, `[:, 1 + i]` those of `kinds[i]`.
     """
+    counts = np.empty((len(windows), 1 + len(sessions.kinds), len(key)), dtype=np.int32)
+    for queries, block in count_by_blocks(sessions, key, time, windows):
+        counts[:, :, queries] = block
+    return counts
+
+
+def count_by_blocks(
+    sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]
+) -> Iterator[tuple[Int64 | slice, Counts]]:
+    """The same, as (queries, their counts) for some keys at a time, so that large tables need not hold all counts."""
     if len(sessions.key) * len(key) <= _FEW_COMPARISONS:
-        return _count_directly(sessions, key, time, windows)
+        yield slice(None), _count_directly(sessions, key, time, windows)
+        return
     relevant = _may_count(sessions, time, windows)
     if not relevant.all():
         sessions = sessions.take(relevant)
     if len(sessions.key) <= _ROWS_IN_CACHE:
-        return _count_sorted(sessions, key, time, windows)
-    counts = np.empty((len(windows), 1 + len(sessions.kinds), len(key)), dtype=np.int32)
-    order, blocks = _blocks_of_keys(sessions.key, key)
-    for rows, part in blocks:
-        queries = order[part]
-        counts[..., part] = _count_sorted(sessions.take(rows), key[queries], time[queries], windows)
-    in_order = np.empty(len(key), dtype=np.int32)
-    for column in counts.reshape(-1, len(key)):
-        in_order[order] = column
-        column[:] = in_order
-    return counts
+        yield slice(None), _count_sorted(sessions, key, time, windows)
+        return
+    for rows, queries in _blocks_of_keys(sessions.key, key):
+        yield queries, _count_sorted(sessions.take(rows), key[queries], time[queries], windows)
 
 
 def _count_directly(sessions: Countable, key: Int64, time: Int64, windows: Sequence[int]) -> Counts:
@@ -110,18 +114,15 @@ def _may_count(sessions: Countable, time: Int64, windows: Sequence[int]) -> Bool
     return relevant
 
 
-def _blocks_of_keys(key: Int64, query_key: Int64) -> tuple[Int64, list[tuple[Int64, slice]]]:
-    """Blocks of so many keys at a time that what is searched stays in the processor's cache.
-
-    Returns the queries in the order of their blocks, and for each block its rows and its part of that order.
-    """
+def _blocks_of_keys(key: Int64, query_key: Int64) -> Iterator[tuple[Int64, Int64]]:
+    """Rows and queries of so many keys at a time that what is searched stays in the processor's cache."""
     last_key = int(key.max())
     shift = max(last_key // (1 + len(key) // _ROWS_IN_CACHE), 1).bit_length() - 1
     blocks = 1 + (last_key >> shift)
     rows, row_edges = _sort_by_block(key >> shift, blocks)
-    order, edges = _sort_by_block(np.clip(query_key >> shift, 0, blocks - 1), blocks)
-    parts = [slice(edges[b], edges[b + 1]) for b in range(blocks)]
-    return order, [(rows[row_edges[b] : row_edges[b + 1]], parts[b]) for b in range(blocks)]
+    queries, edges = _sort_by_block(np.clip(query_key >> shift, 0, blocks - 1), blocks)
+    for b in range(blocks):
+        yield rows[row_edges[b] : row_edges[b + 1]], queries[edges[b] : edges[b + 1]]
 
 
 def _sort_by_block(block: Int64, blocks: int) -> tuple[Int64, Int64]:
