@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import pytest
 from sqlalchemy import Engine, text
 
 from records.importing import files as import_parts
@@ -47,72 +46,74 @@ def import_rows(
     return result.inserted, [(reject.line, reject.reason) for reject in rejects]
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"tutor_id": "zoe"}, "tutor_id is 'zoe'; expected a tutor who is known here (import tutors first)"),
-        ({"tutor_id": ""}, "tutor_id is missing; expected a value"),
-        ({"id": ""}, "id is missing; expected a value"),
-        ({"student_id": " "}, "student_id is missing; expected a value"),
-        ({"status": ""}, "status is missing; expected a value"),
-        ({"status": "done"}, "status is 'done'; expected one of scheduled, completed, rescheduled, no_show"),
-        ({"booked_at": "2026-01-06"}, "scheduled_time is before booked_at"),
-        ({"completed_time": "2026-01-05T14:59:59Z"}, "completed_time is before scheduled_time"),
-        ({"status": "no_show"}, "completed_time is given, but status is not completed"),
-        ({"scheduled_time": "tomorrow", "completed_time": ""}, "scheduled_time is 'tomorrow'; expected a time in ISO"),
-        (
-            {"scheduled_time": "9999-12-31T00:00:00Z", "completed_time": ""},
-            "scheduled_time is '9999-12-31T00:00:00Z'; expected a time between 2000-01-01 and 2100-01-01",
-        ),
-        ({"scheduled_time": "1999-12-31", "booked_at": ""}, "scheduled_time is '1999-12-31'; expected a time between"),
-        ({"completed_time": "2100-01-01"}, "completed_time is '2100-01-01'; expected a time between"),
-        ({"duration_minutes": "0"}, "duration_minutes is '0'; expected 1 to 300"),
-        ({"duration_minutes": "301"}, "duration_minutes is '301'; expected 1 to 300"),
-        ({"duration_minutes": "an hour"}, "duration_minutes is 'an hour'; expected a whole number"),
-        ({"student_id": "x" * 256}, "student_id is 'xxx"),
-        ({"student_id": "a\0b"}, "student_id is 'a\\\\x00b'; expected text in UTF-8 without NUL"),
-        ({"student_id": "a\ud800b"}, "student_id is 'a\\\\xed\\\\xa0\\\\x80b'; expected text in UTF-8 without NUL"),
-        ({"initiator": "tutor"}, "initiator is given, but status is not rescheduled"),
-        ({"cancelled_at": "2026-01-02"}, "cancelled_at is given, but status is not rescheduled"),
-        (
-            MOVED | {"initiator": ""},
-            "status is rescheduled, but initiator is missing; expected tutor or student",
-        ),
-        (MOVED | {"initiator": "parent"}, "initiator is 'parent'; expected one of tutor, student"),
-        (MOVED | {"new_time": "2026-01-05T15:00:00Z"}, "new_time is not after original_time"),
-        (MOVED | {"cancelled_at": "2025-12-31"}, "cancelled_at is before booked_at"),
-    ],
-)
-def test_a_bad_session_is_left_out_alone(engine: Engine, tmp_path: Path, change: dict[str, str], reason: str) -> None:
-    rows = [SESSION, {**SESSION, "id": "bad", **change}, {**MOVED, "id": "s3"}]
+BAD_SESSIONS: list[tuple[dict[str, str], str]] = [
+    ({"tutor_id": "zoe"}, "tutor_id is 'zoe'; expected a tutor who is known here (import tutors first)"),
+    ({"tutor_id": ""}, "tutor_id is missing; expected a value"),
+    ({"id": ""}, "id is missing; expected a value"),
+    ({"student_id": " "}, "student_id is missing; expected a value"),
+    ({"status": ""}, "status is missing; expected a value"),
+    ({"status": "done"}, "status is 'done'; expected one of scheduled, completed, rescheduled, no_show"),
+    ({"booked_at": "2026-01-06"}, "scheduled_time is before booked_at"),
+    ({"completed_time": "2026-01-05T14:59:59Z"}, "completed_time is before scheduled_time"),
+    ({"status": "no_show"}, "completed_time is given, but status is not completed"),
+    ({"scheduled_time": "tomorrow", "completed_time": ""}, "scheduled_time is 'tomorrow'; expected a time in ISO"),
+    (
+        {"scheduled_time": "9999-12-31T00:00:00Z", "completed_time": ""},
+        "scheduled_time is '9999-12-31T00:00:00Z'; expected a time between 2000-01-01 and 2100-01-01",
+    ),
+    ({"scheduled_time": "1999-12-31", "booked_at": ""}, "scheduled_time is '1999-12-31'; expected a time between"),
+    ({"completed_time": "2100-01-01"}, "completed_time is '2100-01-01'; expected a time between"),
+    ({"duration_minutes": "0"}, "duration_minutes is '0'; expected 1 to 300"),
+    ({"duration_minutes": "301"}, "duration_minutes is '301'; expected 1 to 300"),
+    ({"duration_minutes": "an hour"}, "duration_minutes is 'an hour'; expected a whole number"),
+    ({"student_id": "x" * 256}, "student_id is 'xxx"),
+    ({"student_id": "a\0b"}, "student_id is 'a\\\\x00b'; expected text in UTF-8 without NUL"),
+    ({"student_id": "a\ud800b"}, "student_id is 'a\\\\xed\\\\xa0\\\\x80b'; expected text in UTF-8 without NUL"),
+    ({"initiator": "tutor"}, "initiator is given, but status is not rescheduled"),
+    ({"cancelled_at": "2026-01-02"}, "cancelled_at is given, but status is not rescheduled"),
+    (
+        MOVED | {"initiator": ""},
+        "status is rescheduled, but initiator is missing; expected tutor or student",
+    ),
+    (MOVED | {"initiator": "parent"}, "initiator is 'parent'; expected one of tutor, student"),
+    (MOVED | {"new_time": "2026-01-05T15:00:00Z"}, "new_time is not after original_time"),
+    (MOVED | {"cancelled_at": "2025-12-31"}, "cancelled_at is before booked_at"),
+]
+
+
+def test_bad_sessions_are_left_out_and_their_neighbours_enter(engine: Engine, tmp_path: Path) -> None:
+    rows = [SESSION, MOVED | {"id": "s2"}]
+    for number, (change, _) in enumerate(BAD_SESSIONS):
+        rows += [{**SESSION, "id": f"bad {number}", **change}, {**MOVED, "id": f"good {number}"}]
     entered, rejects = import_rows(engine, tmp_path, "sessions", rows)
-    assert entered == 2
-    ((line, said),) = rejects
-    assert line == 3
-    assert said.startswith(reason)
+    assert entered == 2 + len(BAD_SESSIONS)
+    for number, ((line, said), (_, reason)) in enumerate(zip(rejects, BAD_SESSIONS, strict=True)):
+        assert line == 4 + 2 * number
+        assert said.startswith(reason)
 
 
-@pytest.mark.parametrize(
-    ("change", "reason"),
-    [
-        ({"age": "-3"}, "age is '-3'; expected 0 to 120"),
-        ({"age": "121"}, "age is '121'; expected 0 to 120"),
-        ({"age": "old"}, "age is 'old'; expected a whole number"),
-        ({"name": ""}, "name is missing; expected a value"),
-        ({"name": "x" * 256}, f"name is '{'x' * 60}…'; expected at most 255 characters"),
-        ({"is_active": "perhaps"}, "is_active is 'perhaps'; expected true or false"),
-        ({"preferences_json": "{"}, "preferences_json is '{'; expected JSON"),
-        ({"valid_from": "never"}, "valid_from is 'never'; expected a time in ISO 8601"),
-        ({"age": "200", "is_active": "x"}, "is_active is 'x'; expected true or false; age is '200'; expected 0 to 120"),
-    ],
-)
-def test_a_bad_tutor_is_left_out_alone(engine: Engine, tmp_path: Path, change: dict[str, str], reason: str) -> None:
-    rows = [TUTOR, {**TUTOR, "id": "bad", **change}, {**TUTOR, "id": "t3"}]
+BAD_TUTORS: list[tuple[dict[str, str], str]] = [
+    ({"age": "-3"}, "age is '-3'; expected 0 to 120"),
+    ({"age": "121"}, "age is '121'; expected 0 to 120"),
+    ({"age": "old"}, "age is 'old'; expected a whole number"),
+    ({"name": ""}, "name is missing; expected a value"),
+    ({"name": "x" * 256}, f"name is '{'x' * 60}…'; expected at most 255 characters"),
+    ({"is_active": "perhaps"}, "is_active is 'perhaps'; expected true or false"),
+    ({"preferences_json": "{"}, "preferences_json is '{'; expected JSON"),
+    ({"valid_from": "never"}, "valid_from is 'never'; expected a time in ISO 8601"),
+    ({"age": "200", "is_active": "x"}, "is_active is 'x'; expected true or false; age is '200'; expected 0 to 120"),
+]
+
+
+def test_bad_tutors_are_left_out_and_their_neighbours_enter(engine: Engine, tmp_path: Path) -> None:
+    rows = [TUTOR]
+    for number, (change, _) in enumerate(BAD_TUTORS):
+        rows += [{**TUTOR, "id": f"bad {number}", **change}, {**TUTOR, "id": f"good {number}"}]
     entered, rejects = import_rows(engine, tmp_path, "tutors", rows)
-    assert entered == 2
-    ((line, said),) = rejects
-    assert line == 3
-    assert said.startswith(reason)
+    assert entered == 1 + len(BAD_TUTORS)
+    for number, ((line, said), (_, reason)) in enumerate(zip(rejects, BAD_TUTORS, strict=True)):
+        assert line == 3 + 2 * number
+        assert said.startswith(reason)
 
 
 def test_limits_themselves_are_good(engine: Engine, tmp_path: Path) -> None:

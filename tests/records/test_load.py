@@ -1,4 +1,4 @@
-"""The synthetic world in a database: written once, unchanged by a second time, replaced by another, never over records."""
+"""The synthetic world in a database: written once, replaced by another, never over records."""
 
 from __future__ import annotations
 
@@ -105,9 +105,9 @@ def test_a_frame_with_a_bad_row_is_refused_whole(engine: Engine) -> None:
     tutors = pd.DataFrame({"id": ["a", "b"], "name": ["A", "B"], "age": [20, 200]})
     students = pd.DataFrame({"id": ["p"], "name": ["P"]})
     sessions = pd.DataFrame({"id": [], "tutor_id": [], "student_id": [], "scheduled_time": [], "status": []})
-    with pytest.raises(RecordsError, match="1 rows of tutors cannot enter, the first being row 1: age is '200'"):
-        with engine.begin() as connection:
-            load_frames(connection, tutors, students, sessions, "api")
+    said = "1 rows of tutors cannot enter, the first being row 1: age is '200'"
+    with pytest.raises(RecordsError, match=said), engine.begin() as connection:
+        load_frames(connection, tutors, students, sessions, "api")
     tutors["age"] = [20, 30]
     with engine.begin() as connection:
         assert load_frames(connection, tutors, students, sessions, "api")["tutors"].inserted == 2

@@ -88,8 +88,9 @@ def filled(engine: Engine) -> Engine:
             connection.execute(
                 text(
                     "INSERT INTO sessions (id, tutor_id, student_id, booked_at, scheduled_time, duration_minutes, "
-                    "status, completed_time, recorded_at, outcome_recorded_at, source) VALUES (:id, :tutor, :student, :booked, "
-                    ":scheduled, :minutes, :status, :done, :told, :told_end, 'import')"
+                    "status, completed_time, recorded_at, outcome_recorded_at, source) "
+                    "VALUES (:id, :tutor, :student, :booked, :scheduled, :minutes, :status, :done, :told, "
+                    ":told_end, 'import')"
                 ),
                 session,
             )
