@@ -16,7 +16,8 @@ from tqs.errors import ModelError
 
 Float64 = NDArray[np.float64]
 
-BLOCK_ROWS: Final = 65_536  # scaled in one go: a block of 24 float64 features is 12 MB, about what a cache holds
+BLOCK_ROWS: Final = 65_536  # predicted in one go: the memory beside the answer
+ROWS_IN_CACHE: Final = 4096  # scaled without leaving the processor's cache: less than half the time
 SMALL_ROWS: Final = 256  # below it, waking a second thread costs more than it saves
 
 
@@ -99,8 +100,12 @@ class Predictor:
         return apply_calibrator(self._calibrator, margin)
 
     def _scale_rows(self, X: NDArray[np.floating]) -> NDArray[np.float32]:
+        scaled = np.empty(X.shape, dtype=np.float32)
         with np.errstate(over="ignore", invalid="ignore"):
-            scaled: NDArray[np.float32] = ((X - self._mean) / self._scale).astype(np.float32)
+            for start in range(0, len(X), ROWS_IN_CACHE):
+                part = X[start : start + ROWS_IN_CACHE] - self._mean
+                part /= self._scale
+                scaled[start : start + ROWS_IN_CACHE] = part
         if not np.isfinite(scaled).all():
             row, column = np.argwhere(~np.isfinite(scaled))[0]
             raise ModelError(
