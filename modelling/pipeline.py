@@ -36,6 +36,10 @@ class TreeParameters:
     reg_lambda: float = 1.0
     reg_alpha: float = 0.0
 
+    def as_numbers(self) -> dict[str, float | int | str]:
+        """Name to number, as XGBoost and the manifest take them."""
+        return asdict(self)
+
 
 @dataclass(frozen=True, slots=True)
 class FittedPipeline:
@@ -71,7 +75,7 @@ def booster_parameters(parameters: TreeParameters, seed: int, threads: int) -> d
     No class weights: they move the mean prediction away from what happens, and these are probabilities.
     """
     return {
-        **asdict(parameters),
+        **parameters.as_numbers(),
         "objective": "binary:logistic",
         "eval_metric": "logloss",
         "tree_method": "hist",

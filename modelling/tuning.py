@@ -7,7 +7,7 @@ never looked at while fitting. The smallest fold comes first, so that pruning sa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -89,7 +89,7 @@ def tune_trees(
         sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True),
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS),
     )
-    study.enqueue_trial(asdict(TreeParameters()), skip_if_exists=True)
+    study.enqueue_trial(TreeParameters().as_numbers(), skip_if_exists=True)
     binned = [_bin_fold(X, y, fold, threads) for fold in folds]
 
     def after_trial(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
@@ -149,7 +149,7 @@ def _score_trial(trial: optuna.Trial, folds: Sequence[_BinnedFold], seed: int, t
 def _suggest_parameters(trial: optuna.Trial) -> TreeParameters:
     return TreeParameters(
         max_depth=trial.suggest_int("max_depth", 2, 6),
-        learning_rate=trial.suggest_float("learning_rate", 0.03, 0.2, log=True),
+        learning_rate=trial.suggest_float("learning_rate", 0.05, 0.2, log=True),
         min_child_weight=trial.suggest_float("min_child_weight", 1.0, 100.0, log=True),
         gamma=trial.suggest_float("gamma", 0.0, 5.0),
         subsample=trial.suggest_float("subsample", 0.5, 1.0),

@@ -1,0 +1,73 @@
+"""Packing a fitted pipeline with all that serving must know into an artifact."""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import xgboost
+from numpy.typing import NDArray
+
+from modelling.artifact import Artifact, BoosterFile, Golden, Manifest, Thresholds, Training, build_artifact
+from modelling.calibrator import Calibrator, apply_calibrator
+from modelling.pipeline import FittedPipeline, booster_bytes
+from modelling.risk import RiskThresholds
+from modelling.tuning import Search
+
+GOLDEN_QUANTILES: Final = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
+
+
+def pack_model(
+    target: str,
+    features: Sequence[str],
+    fitted: FittedPipeline,
+    calibrator: Calibrator,
+    development: pd.DataFrame,
+    *,
+    search: Search,
+    thresholds: RiskThresholds,
+    metrics: Mapping[str, float],
+    snapshot_sha256: str,
+    seed: int,
+) -> Artifact:
+    """The artifact of a pipeline fitted on the `development` rows (features, `scheduled_time` and `label`)."""
+    booster = booster_bytes(fitted.booster)
+    X = development[list(features)].to_numpy(dtype=np.float64)
+    labels = development["label"]
+    return build_artifact(
+        Manifest(
+            target=target,
+            created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+            features=tuple(features),
+            scaler=fitted.scaler,
+            calibrator=calibrator,
+            thresholds=Thresholds(low=thresholds.low, high=thresholds.high),
+            booster=BoosterFile(bytes=len(booster), sha256=hashlib.sha256(booster).hexdigest(), trees=search.trees),
+            training=Training(
+                first_scheduled=development["scheduled_time"].min().isoformat(),
+                last_scheduled=development["scheduled_time"].max().isoformat(),
+                rows=len(development),
+                positives=int(labels.sum()),
+                base_rate=float(labels.mean()),
+                snapshot_sha256=snapshot_sha256,
+                seed=seed,
+                parameters=search.parameters.as_numbers(),
+            ),
+            golden=_golden_rows(X, fitted, calibrator),
+            metrics=dict(metrics),
+            libraries={"python": platform.python_version(), "xgboost": xgboost.__version__, "numpy": np.__version__},
+        ),
+        booster,
+    )
+
+
+def _golden_rows(X: NDArray[np.float64], fitted: FittedPipeline, calibrator: Calibrator) -> Golden:
+    """Each row holds one quantile of every feature on its own: no row is anybody's record."""
+    rows = np.quantile(X, GOLDEN_QUANTILES, axis=0)
+    probabilities = apply_calibrator(calibrator, fitted.log_odds(rows))
+    return Golden(rows=tuple(map(tuple, rows.tolist())), probabilities=tuple(probabilities.tolist()))

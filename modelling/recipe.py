@@ -1,0 +1,193 @@
+"""The training recipe from top to bottom: a table in, a judged model and all that there is to show of it out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from features.catalogue import features_of
+from features.table import require_trainable
+from modelling.artifact import Artifact
+from modelling.calibration import Calibration, choose_calibration
+from modelling.evaluation import Evaluation, evaluate, evaluate_groups, log_losses
+from modelling.fallback import predict_by_rule
+from modelling.gate import Verdict, judge
+from modelling.groups import group_rows
+from modelling.importance import gain_by_concept, gain_by_feature, permutation_importance
+from modelling.leakage import single_feature_auc
+from modelling.packing import pack_model
+from modelling.pipeline import fit_pipeline
+from modelling.predictor import Predictor
+from modelling.reliability import Reliability, measure_reliability
+from modelling.risk import RiskThresholds
+from modelling.split import expanding_folds
+from modelling.tuning import Progress, Search, out_of_fold_log_odds, tune_trees
+from tqs.errors import UnfitDataError
+
+Float64 = NDArray[np.float64]
+Int8 = NDArray[np.int8]
+
+FEWEST_OF_A_CLASS_IN_A_PART: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class NewestPart:
+    """The newest rows, looked at once: labels and the probabilities of everything that is compared on them, (n,)."""
+
+    labels: Int8
+    challenger: Float64
+    rule: Float64
+    base_rate: Float64
+    champion: Float64 | None
+
+    def log_losses(self) -> dict[str, float]:
+        """Mean log loss by name, for what there is."""
+        compared = {name: getattr(self, name) for name in ("base_rate", "rule", "champion", "challenger")}
+        return {
+            name: float(log_losses(self.labels, np.clip(p, 1e-3, 1 - 1e-3) if name == "rule" else p).mean())
+            for name, p in compared.items()
+            if p is not None
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TrainedModel:
+    """A challenger with everything that led to it and everything that was found out about it."""
+
+    target: str
+    artifact: Artifact
+    search: Search
+    calibration: Calibration
+    test: NewestPart
+    evaluation: Evaluation
+    champion_evaluation: Evaluation | None
+    reliability: Reliability
+    gains: Mapping[str, float]
+    concepts: Mapping[str, float]
+    permutation: Mapping[str, float]
+    leakage: Mapping[str, float]
+    groups: list[dict[str, object]]
+    verdict: Verdict
+
+    def compared_metrics(self) -> dict[str, object]:
+        """What the decision was made on: metrics of challenger, champion, base rate and rule on the same rows."""
+        losses = self.test.log_losses()
+        return {
+            "challenger": self.evaluation.as_metrics(),
+            "champion": self.champion_evaluation and self.champion_evaluation.as_metrics(),
+            "base_rate": {"log_loss": losses["base_rate"]},
+            "rule": {"log_loss": losses["rule"]},
+        }
+
+
+def train_model(
+    frame: pd.DataFrame,
+    target: str,
+    *,
+    gap: int,
+    thresholds: RiskThresholds,
+    trials: int,
+    seed: int,
+    threads: int,
+    champion: Artifact | None = None,
+    snapshot_sha256: str = "",
+    storage: str | None = None,
+    study_name: str | None = None,
+    progress: Progress | None = None,
+) -> TrainedModel:
+    """Tune, calibrate, refit, evaluate and judge a model of `target`.
+
+    Parameters
+    ----------
+    frame: as `features.table.training_table` gives it: features, `scheduled_time`, `label`, `part`.
+    gap: µs left out at every boundary in time (`TrainingTable.gap`).
+    champion: the model that serves, to compare with.
+    storage, study_name, progress: see `modelling.tuning.tune_trees`.
+
+    Raises UnfitDataError where the rows carry no model.
+    """
+    require_trainable(frame, target)
+    catalogue = features_of(target)
+    features = tuple(feature.name for feature in catalogue)
+    parts = frame["part"].to_numpy()
+    development, test = frame[parts == "development"], frame[parts == "test"]
+    _require_both_classes(development, test, target)
+    X, y = _matrix(development, features)
+    X_test, y_test = _matrix(test, features)
+    scheduled = development["scheduled_time"].to_numpy().astype("datetime64[us]").astype(np.int64)
+
+    folds = expanding_folds(scheduled, y, gap)
+    search = tune_trees(
+        X, y, folds,
+        trials=trials, seed=seed, threads=threads, storage=storage, study_name=study_name, progress=progress,
+    )  # fmt: skip
+    unseen = out_of_fold_log_odds(X, y, folds, search, seed=seed, threads=threads)
+    calibration = choose_calibration(unseen, [y[fold.score] for fold in folds])
+    fitted = fit_pipeline(X, y, search.parameters, trees=search.trees, seed=seed, threads=threads)
+
+    def pack(metrics: Mapping[str, float]) -> Artifact:
+        return pack_model(
+            target, features, fitted, calibration.calibrator, development,
+            search=search, thresholds=thresholds, metrics=metrics, snapshot_sha256=snapshot_sha256, seed=seed,
+        )  # fmt: skip
+
+    predictor = Predictor.from_artifact(pack({}), threads=threads)
+    compared = NewestPart(
+        labels=y_test,
+        challenger=predictor.predict(X_test),
+        rule=predict_by_rule(target, X_test, features),
+        base_rate=np.full(len(y_test), y.mean()),
+        champion=None if champion is None else Predictor.from_artifact(champion, threads=threads).predict(X_test),
+    )
+    evaluation = evaluate(y_test, compared.challenger, thresholds, seed=seed)
+    leakage = single_feature_auc(X, y, features)
+    gains = gain_by_feature(fitted.booster, features)
+    concepts = gain_by_concept(gains, {feature.name: feature.concept for feature in catalogue})
+    verdict = judge(
+        y_test,
+        compared.challenger,
+        evaluation,
+        base_rate=float(y.mean()),
+        rule=compared.rule,
+        champion=compared.champion,
+        leakage=leakage,
+        concepts=concepts,
+    )
+    losses = {f"{name}_log_loss": loss for name, loss in compared.log_losses().items() if name != "challenger"}
+    return TrainedModel(
+        target=target,
+        artifact=pack(evaluation.as_metrics() | losses),
+        search=search,
+        calibration=calibration,
+        test=compared,
+        evaluation=evaluation,
+        champion_evaluation=None
+        if compared.champion is None
+        else evaluate(y_test, compared.champion, thresholds, seed=seed),
+        reliability=measure_reliability(y_test, compared.challenger, seed=seed),
+        gains=gains,
+        concepts=concepts,
+        permutation=permutation_importance(predictor, X_test, y_test, seed=seed),
+        leakage=leakage,
+        groups=evaluate_groups(y_test, compared.challenger, group_rows(X_test, features)),
+        verdict=verdict,
+    )
+
+
+def _matrix(rows: pd.DataFrame, features: tuple[str, ...]) -> tuple[Float64, Int8]:
+    return rows[list(features)].to_numpy(dtype=np.float64), rows["label"].to_numpy(dtype=np.int8)
+
+
+def _require_both_classes(development: pd.DataFrame, test: pd.DataFrame, target: str) -> None:
+    for name, rows in (("development", development), ("test", test)):
+        positives = int(rows["label"].sum())
+        if min(positives, len(rows) - positives) < FEWEST_OF_A_CLASS_IN_A_PART:
+            raise UnfitDataError(
+                f"the {name} part for {target} holds {positives} positive of {len(rows)} rows; "
+                f"{FEWEST_OF_A_CLASS_IN_A_PART} of each class are needed: import more history and train again"
+            )
