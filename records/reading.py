@@ -134,20 +134,20 @@ _STUDENT = {
 
 
 def _queries(few: bool) -> dict[str, str]:
-    """SQL for each part. People are numbered by their id's code points, the same in every query."""
+    """SQL for each part. People are numbered in the order of their ids, the same in every query."""
     if few:
         of_them = "tutor_id = ANY(%(tutors)s::uuid[]) OR student_id = ANY(%(students)s::text[])"
         chosen = f"(SELECT * FROM sessions WHERE {of_them})"
-        tutors = f"SELECT tutor_id::text AS id FROM {chosen} c UNION SELECT unnest(%(tutors)s::text[])"
+        tutors = f"SELECT tutor_id AS id FROM {chosen} c UNION SELECT unnest(%(tutors)s::uuid[])"
         students = f"SELECT student_id AS id FROM {chosen} c UNION SELECT unnest(%(students)s::text[])"
     else:
         chosen = "sessions"
-        tutors = "SELECT id::text AS id FROM tutors"
+        tutors = "SELECT id FROM tutors"
         students = "SELECT id::text AS id FROM students UNION SELECT student_id FROM sessions"
-    numbered = 'SELECT id, row_number() OVER (ORDER BY id COLLATE "C") - 1 AS code FROM ({people}) p'
-    known = f"WITH t AS ({numbered.format(people=tutors)}), u AS ({numbered.format(people=students)})"
+    known = f"""WITH t AS (SELECT id, row_number() OVER (ORDER BY id) - 1 AS code FROM ({tutors}) p),
+        u AS (SELECT id, row_number() OVER (ORDER BY id COLLATE "C") - 1 AS code FROM ({students}) p)"""
     return {
-        "tutors": f'SELECT id FROM ({tutors}) p ORDER BY id COLLATE "C"',
+        "tutors": f"SELECT id::text FROM ({tutors}) p ORDER BY p.id",
         "students": f'SELECT id FROM ({students}) p ORDER BY id COLLATE "C"',
         "sessions": f"""{known}
             SELECT s.id, t.code, u.code, s.scheduled_time, coalesce(s.booked_at, '-infinity'),
@@ -159,12 +159,12 @@ def _queries(few: bool) -> dict[str, str]:
                     coalesce(r.cancelled_at, s.completed_time, s.scheduled_time
                         + coalesce(s.duration_minutes, {ASSUMED_DURATION_MINUTES}) * interval '1 minute'),
                     s.outcome_recorded_at) END
-            FROM {chosen} s JOIN t ON t.id = s.tutor_id::text JOIN u ON u.id = s.student_id
+            FROM {chosen} s JOIN t ON t.id = s.tutor_id JOIN u ON u.id = s.student_id
             LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'""",
         "tutor_profiles": f"""{known}
             SELECT t.code, p.valid_from, greatest(p.valid_from, p.recorded_at), {_numbers(_TUTOR_NUMBERS)},
                 {_code("p.teaching_style", TEACHING_STYLES)}
-            FROM tutor_profiles p JOIN t ON t.id = p.tutor_id::text ORDER BY 1, 2""",
+            FROM tutor_profiles p JOIN t ON t.id = p.tutor_id ORDER BY 1, 2""",
         "student_profiles": f"""{known}
             SELECT u.code, p.valid_from, greatest(p.valid_from, p.recorded_at), {_numbers(_STUDENT_NUMBERS)},
                 {_code("p.preferred_teaching_style", TEACHING_STYLES)}
