@@ -59,7 +59,7 @@ def draw_departures(considered: int, left: Mapping[str, int], rows: int) -> Figu
 def draw_features(frame: pd.DataFrame, features: Sequence[str]) -> Figure:
     """The share of positives over each feature that varies: by value, or over ten bins of equal mass."""
     development = frame[frame["part"] == "development"]
-    varying = [name for name in features if development[name].nunique() > 1]
+    varying = [name for name in features if development[name].min() < development[name].max()]
     down = -(-len(varying) // FEATURES_ACROSS)
     figure, grid = _axes(down, FEATURES_ACROSS, (11, 2.1 * down), sharey=True)
     for axes, name in zip(grid.flat, varying, strict=False):

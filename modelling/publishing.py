@@ -1,4 +1,4 @@
-"""What follows from the gate: the model saved, checked, promoted or kept out, and the decision written down."""
+"""What follows from the gate: a challenger promoted, kept out or refused, and the decision written down."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from sqlalchemy import Engine
 from modelling.artifact import Artifact
 from modelling.canary import check_artifact
 from modelling.recipe import TrainedModel
-from modelling.store import Decision, champion_versions, load_champion, promote, record_decision, save_challenger
-from records.engine import explain_outage
+from modelling.store import Decision, champion_versions, load_champion, promote, record_decision
 from tqs.errors import ModelError, UnfitDataError
 
 ACTOR = "gate"
@@ -37,13 +36,19 @@ def find_champion(engine: Engine, target: str) -> Reigning:
         return Reigning(version, None, str(error))
 
 
-def publish(
-    engine: Engine, trained: TrainedModel, champion: Reigning, *, mlflow_run_id: str = "", may_promote: bool = True
-) -> tuple[Artifact, Decision]:
-    """Save the challenger and do what the gate decided; returns the saved artifact and the decision.
+def apply_verdict(
+    engine: Engine,
+    trained: TrainedModel,
+    saved: Artifact,
+    champion: Reigning,
+    *,
+    mlflow_run_id: str = "",
+    may_promote: bool = True,
+) -> Decision:
+    """Do what the gate decided about the `saved` challenger, and write it down; returns the decision.
 
-    The challenger is loaded in a child process before it is promoted. `may_promote` False keeps the champion whatever
-    the gate says.
+    A challenger is loaded in a child process before it is promoted. `may_promote` False keeps the champion whatever the
+    gate says.
 
     Raises
     ------
@@ -52,40 +57,38 @@ def publish(
     ModelError
         the challenger cannot be loaded (recorded too), or the champion is another by now than was compared with.
     """
-    run_id = mlflow_run_id or None
-    with explain_outage(engine):
-        artifact = save_challenger(engine, trained.artifact, run_id)
-    verdict, target = trained.verdict, trained.target
-
-    def write_down(decision: str, reason: str) -> Decision:
-        made = Decision(
-            target, decision, reason, ACTOR, artifact.version, champion.version, trained.compared_metrics(), run_id
+    outcome, reason = trained.verdict.decision, trained.verdict.reason
+    trouble: ModelError | None = None
+    if outcome == "promote" and not may_promote:
+        outcome, reason = "keep", f"This run was not to promote anything. {reason}"
+    if outcome == "promote":
+        try:
+            check_artifact(saved)
+        except ModelError as error:
+            outcome, reason, trouble = "refuse", str(error), error
+    decision = Decision(
+        target=trained.target,
+        decision={"promote": "promoted", "keep": "kept", "refuse": "refused"}[outcome],
+        reason=reason,
+        actor=ACTOR,
+        version=saved.version,
+        champion_before=champion.version,
+        metrics=trained.compared_metrics(),
+        mlflow_run_id=mlflow_run_id or None,
+    )
+    if outcome == "promote":
+        promote(
+            engine,
+            decision.target,
+            saved.version,
+            expected_champion=decision.champion_before,
+            reason=reason,
+            actor=ACTOR,
+            metrics=decision.metrics,
+            mlflow_run_id=decision.mlflow_run_id,
         )
-        if decision == "promoted":
-            promote(
-                engine,
-                target,
-                artifact.version,
-                expected_champion=champion.version,
-                reason=reason,
-                actor=ACTOR,
-                metrics=trained.compared_metrics(),
-                mlflow_run_id=run_id,
-            )
-        else:
-            record_decision(engine, made)
-        return made
-
-    if verdict.decision == "refuse":
-        write_down("refused", verdict.reason)
-        raise UnfitDataError(f"the gate refused {target} {artifact.version}: {verdict.reason}")
-    if verdict.decision == "keep":
-        return artifact, write_down("kept", verdict.reason)
-    if not may_promote:
-        return artifact, write_down("kept", f"Nothing was to be promoted in this run. {verdict.reason}")
-    try:
-        check_artifact(artifact)
-    except ModelError as error:
-        write_down("refused", str(error))
-        raise
-    return artifact, write_down("promoted", verdict.reason)
+        return decision
+    record_decision(engine, decision)
+    if outcome == "refuse":
+        raise trouble or UnfitDataError(f"the gate refused {decision.target} {saved.version}: {reason}")
+    return decision

@@ -74,6 +74,20 @@ class TrainedModel:
     groups: list[dict[str, object]]
     verdict: Verdict
 
+    def parameters(self) -> dict[str, float | int | str]:
+        """What was chosen and on what, for the lab book."""
+        training, chosen = self.artifact.manifest.training, self.calibration.chosen
+        return {
+            **self.search.parameters.as_numbers(),
+            "trees": self.search.trees,
+            "trials": len(self.search.trials),
+            "calibration": chosen.kind,
+            "calibration_fading": chosen.fading,
+            "rows": training.rows,
+            "seed": training.seed,
+            "snapshot_sha256": training.snapshot_sha256,
+        }
+
     def compared_metrics(self) -> dict[str, object]:
         """What the decision was made on: metrics of challenger, champion, base rate and rule on the same rows."""
         losses = self.test.log_losses()

@@ -6,6 +6,7 @@ Serving never reads it. Runs are written straight to MLflow's database, so train
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,10 +69,11 @@ def log_run(
 ) -> None:
     """Write parameters, metrics, tags and pictures (name to figure, kept as PNG) to a run."""
     client = book.client
+    now = time.time_ns() // 1_000_000
     client.log_batch(
         run_id,
         params=[Param(name, str(value)) for name, value in (parameters or {}).items()],
-        metrics=[Metric(name, float(value), timestamp=0, step=0) for name, value in (metrics or {}).items()],
+        metrics=[Metric(name, float(value), now, step=0) for name, value in (metrics or {}).items()],
     )
     for name, value in (tags or {}).items():
         client.set_tag(run_id, name, value[:LONGEST_TAG])

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, Row, delete, insert, select, text, up
 
 from features.catalogue import names_of
 from modelling.artifact import Artifact, read_artifact
+from records.engine import explain_outage
 from records.tables.models import model_decisions, models
 from tqs.errors import ModelError
 
@@ -95,8 +96,11 @@ def list_decisions(engine: Engine, target: str, limit: int = 20) -> list[Decisio
 
 
 def save_challenger(engine: Engine, artifact: Artifact, mlflow_run_id: str | None = None) -> Artifact:
-    """Save a model as its target's challenger under the next version; returns it with that version."""
-    with engine.begin() as connection:
+    """Save a model as its target's challenger under the next version; returns it with that version.
+
+    Raises RecordsError, and saves nothing, where the database cannot be reached or written (a full disk).
+    """
+    with explain_outage(engine), engine.begin() as connection:
         _lock_target(connection, artifact.target)
         numbers = connection.scalars(select(models.c.version).where(models.c.target == artifact.target))
         version = f"v{max((int(name[1:]) for name in numbers), default=0) + 1}"
