@@ -83,6 +83,8 @@ def test_the_least_compatible_pair_reaches_zero_and_the_best_one():
     student = STUDENT | {"age": 10.0, "preferred_pace": 1.0, "communication_style_preference": 1.0}
     tutor = TUTOR | {"age": 90.0, "preferred_pace": 5.0, "communication_style": 5.0, "teaching_style": 0}
     assert features_of_pair(student, tutor)["compatibility_score"] == 0
+    elder = TUTOR | {"age": 66.0, "preferred_pace": 4.0, "communication_style": 5.0}
+    assert features_of_pair(STUDENT, elder)["compatibility_score"] == pytest.approx(0.8)  # 50 years count as 20
     twin = TUTOR | {"age": 16.0, "preferred_pace": 4.0, "communication_style": 5.0}
     assert features_of_pair(STUDENT, twin)["compatibility_score"] == 1
 

@@ -44,6 +44,8 @@ def test_reasons_to_leave():
     assert sample_one(scheduled=FIRST + 90 * DAY)[2] == []
     recorded_late = {"booked": MIDDLE - 9 * DAY, "booking_known": MIDDLE}
     assert sample_one(**recorded_late)[2] == ["booking recorded after the start"]
+    assert sample_one(booking_known=MIDDLE - 1)[2] == ["booking recorded after the start"]
+    assert sample_one(booking_known=MIDDLE - 2)[0] == [MIDDLE - 1]  # the one moment after it and before the start
     told_early = {"status": RESCHEDULED, "outcome_known": MIDDLE - 15 * DAY, "booked": MIDDLE - 40 * DAY}
     assert sample_one(**told_early)[2] == ["outcome known before it is looked at"]
     assert sample_one(booking_known=CUT_OFF)[2] == ["booking not known at the cut-off"]

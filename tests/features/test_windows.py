@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from features import windows
-from features.windows import FOREVER, Countable, count_in_windows
+from features.windows import FOREVER, Countable, count_by_blocks, count_in_windows
 from records.columns import DAY_US, MISSING, NEVER
 from tests.features.histories import at
 
@@ -78,6 +78,20 @@ def test_no_sessions_or_no_queries():
     counts = count_in_windows(Countable(none, none, none, (none > 0,)), some, some, (WEEK,))
     assert counts.tolist() == [[[0, 0], [0, 0]]]
     assert count_in_windows(Countable(some, some, some), none, none, (WEEK,)).shape == (1, 1, 0)
+
+
+def test_blocks_answer_every_query_once_also_those_of_unknown_keys():
+    rng = np.random.default_rng(0)
+    sessions = Countable(rng.integers(0, 50, 900), rng.integers(0, 99, 900), rng.integers(0, 99, 900))
+    keys = rng.integers(-5, 99, 700)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(windows, "_ROWS_IN_CACHE", 100)
+        blocks = list(count_by_blocks(sessions, keys, rng.integers(0, 99, 700), (9,)))
+    assert len(blocks) > 4
+    assert sorted(np.concatenate([queries for queries, _ in blocks]).tolist()) == list(range(700))
+    for queries, counts in blocks:
+        assert counts.shape == (1, 1, len(queries))
+        assert not counts[..., (keys[queries] < 0) | (keys[queries] >= 50)].any()
 
 
 def histories(keys, times):
