@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Final
 
 import numpy as np
@@ -10,14 +11,28 @@ import numpy as np
 from features.pairing import StudentVectors, TutorVectors, pair_matrix
 from features.tutor import tutor_columns
 from records.columns import TEACHING_STYLES, Float64, Int8
-from scoring.extraction import Refusals, numbers
-from scoring.forms import MatchRecord, Refused
+from scoring.extraction import Refusals
+from scoring.forms import MatchRecord, MatchStudent, MatchTutor, Refused
 from scoring.tutor_statistics import read_statistics
 
-MOST_YEARS: Final = 100
-MOST_LESSONS: Final = 2**31 - 1  # what the records can hold
 _STYLE_CODE: Final[dict[str | None, int]] = {style: i for i, style in enumerate(TEACHING_STYLES)} | {None: -1}
 _UNKNOWN_STYLE: Final = -2
+# Field, and the lowest and highest value that the records can hold, too.
+_STUDENT_NUMBERS: Final = (
+    ("age", 0, 120),
+    ("preferred_pace", 1, 5),
+    ("communication_style_preference", 1, 5),
+    ("urgency_level", 1, 5),
+    ("previous_tutoring_experience", 0, 2**31 - 1),
+    ("previous_satisfaction", 1, 5),
+)
+_TUTOR_NUMBERS: Final = (
+    ("age", 0, 120),
+    ("preferred_pace", 1, 5),
+    ("communication_style", 1, 5),
+    ("experience_years", 0, 100),
+    ("confidence_level", 1, 5),
+)
 
 
 def match_features(records: Sequence[MatchRecord]) -> tuple[Float64, dict[int, Refused]]:
@@ -25,36 +40,25 @@ def match_features(records: Sequence[MatchRecord]) -> tuple[Float64, dict[int, R
     refusals = Refusals()
     student, tutor = [r.student for r in records], [r.tutor for r in records]
     recent = tutor_columns(read_statistics([t.statistics for t in tutor], "tutor.statistics", refusals))
-
-    def read(field: str, values: Sequence[float | None], low: float, high: float) -> Float64:
-        column = numbers(values)
-        refusals.add_outside(field, column, low, high)
-        return column
-
+    of_student = _read_numbers("student", student, _STUDENT_NUMBERS, refusals)
+    of_tutor = _read_numbers("tutor", tutor, _TUTOR_NUMBERS, refusals)
     X = pair_matrix(
         StudentVectors(
-            age=read("student.age", [s.age for s in student], 0, 120),
-            pace=read("student.preferred_pace", [s.preferred_pace for s in student], 1, 5),
+            age=of_student["age"],
+            pace=of_student["preferred_pace"],
             style=_styles("student.preferred_teaching_style", [s.preferred_teaching_style for s in student], refusals),
-            communication=read(
-                "student.communication_style_preference", [s.communication_style_preference for s in student], 1, 5
-            ),
-            urgency=read("student.urgency_level", [s.urgency_level for s in student], 1, 5),
-            experience=read(
-                "student.previous_tutoring_experience",
-                [s.previous_tutoring_experience for s in student],
-                0,
-                MOST_LESSONS,
-            ),
-            satisfaction=read("student.previous_satisfaction", [s.previous_satisfaction for s in student], 1, 5),
+            communication=of_student["communication_style_preference"],
+            urgency=of_student["urgency_level"],
+            experience=of_student["previous_tutoring_experience"],
+            satisfaction=of_student["previous_satisfaction"],
         ),
         TutorVectors(
-            age=read("tutor.age", [t.age for t in tutor], 0, 120),
-            pace=read("tutor.preferred_pace", [t.preferred_pace for t in tutor], 1, 5),
+            age=of_tutor["age"],
+            pace=of_tutor["preferred_pace"],
             style=_styles("tutor.teaching_style", [t.teaching_style for t in tutor], refusals),
-            communication=read("tutor.communication_style", [t.communication_style for t in tutor], 1, 5),
-            experience=read("tutor.experience_years", [t.experience_years for t in tutor], 0, MOST_YEARS),
-            confidence=read("tutor.confidence_level", [t.confidence_level for t in tutor], 1, 5),
+            communication=of_tutor["communication_style"],
+            experience=of_tutor["experience_years"],
+            confidence=of_tutor["confidence_level"],
             reschedule_rate_30d=recent["tutor_reschedule_rate_30d"],
             total_sessions_30d=recent["tutor_total_sessions_30d"],
             is_high_risk=recent["tutor_is_high_risk"],
@@ -62,6 +66,19 @@ def match_features(records: Sequence[MatchRecord]) -> tuple[Float64, dict[int, R
     )
     X[list(refusals.found)] = 0
     return X, refusals.found
+
+
+def _read_numbers(
+    who: str,
+    people: Sequence[MatchStudent] | Sequence[MatchTutor],
+    fields: Sequence[tuple[str, int, int]],
+    refusals: Refusals,
+) -> dict[str, Float64]:
+    read = attrgetter(*(name for name, _, _ in fields))
+    table = np.array([read(person) for person in people], dtype=np.float64).reshape(len(people), len(fields)).T
+    for (name, low, high), column in zip(fields, table, strict=True):
+        refusals.add_outside(f"{who}.{name}", column, low, high)
+    return {name: column for (name, _, _), column in zip(fields, table, strict=True)}
 
 
 def _styles(field: str, styles: Sequence[str | None], refusals: Refusals) -> Int8:

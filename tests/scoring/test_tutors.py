@@ -51,13 +51,17 @@ def test_edges_of_window_and_of_what_is_known(engine: Engine, records: Records) 
     records.session(tutor, days_ago(2), outcome_recorded_at=NOW)  # told just now
     records.session(tutor, days_ago(2), recorded_at=NOW)  # its booking, even
     records.session(tutor, days_ago(2), duration_minutes=None, completed_time=None)
+    held = records.session(tutor, days_ago(3))  # moved, but then held after all
+    records.execute(
+        f"INSERT INTO reschedules (session_id, initiator, original_time) VALUES ('{held}', 'tutor', '{days_ago(3)}')"
+    )
 
     score_tutors(engine, NOW)
 
     row = records.rows(
         "SELECT total_sessions_7d, total_sessions_30d, tutor_reschedules_7d, no_shows_90d FROM tutor_scores"
     )
-    assert row == [(4, 5, 1, 2)]
+    assert row == [(5, 6, 1, 2)]
 
 
 def test_fifteen_percent_is_not_above_fifteen(engine: Engine, records: Records) -> None:
