@@ -44,7 +44,7 @@ def summary_tiles(summary: TutorSummary) -> list[Tile]:
     share = format_percent(100 * summary.high_risk / summary.scored if summary.scored else None)
     return [
         Tile("Tutors", format_count(summary.tutors), f"{format_count(summary.scored)} with scores"),
-        Tile("At high risk", format_count(summary.high_risk), f"{share} of tutors, rate above {RISK_THRESHOLD_PERCENT}%"),
+        Tile("At high risk", format_count(summary.high_risk), f"{share} of them, rate above {RISK_THRESHOLD_PERCENT}%"),
         Tile(
             "Sessions in 30 days",
             format_count(summary.sessions_30d),

@@ -43,6 +43,7 @@ def test_a_password_of_ones_own_is_kept(tmp_path: Path) -> None:
     ("content", "mode", "told"),
     [
         (b"correct horse battery", 0o644, "can be read by others than its owner; run `chmod 600"),
+        (b"correct horse battery", 0o640, "can be read by others than its owner"),
         (b"", 0o600, "holds 0 characters and needs 12 or more; delete it for a new one"),
         (b"short", 0o600, "holds 5 characters and needs 12 or more"),
         (b"\xff\xfe not text at all", 0o600, "cannot be used"),

@@ -2,108 +2,22 @@
 
 from __future__ import annotations
 
-import base64
-import http.client
-import http.cookiejar
-import os
 import re
-import signal
-import socket
-import subprocess
-import sys
-import urllib.error
-import urllib.parse
-import urllib.request
 import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
-from sqlalchemy import URL, Engine, insert, text
+from playwright.sync_api import BrowserContext, Page, expect
+from sqlalchemy import URL, insert, text
 
-from dashboards.login import PASSWORD_FILE
-from dashboards.serve import main
-from records.engine import create_app_engine
 from records.tables import tutor_scores, tutors
-from tests.conftest import connect_as_owner, temporary_database
+from tests.conftest import connect_as_owner
+from tests.e2e.conftest import Dashboards
 
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)
 XSS = '<img src=x onerror="window.hacked=true"><b>Eve</b>'
-SERVE = """
-from tornado.ioloop import IOLoop
-from dashboards.serve import serve
-from records.engine import open_databases
-from tqs.settings import load_settings
-
-settings = load_settings()
-IOLoop.current().add_callback(print, "ready", flush=True)
-with open_databases(settings) as databases:
-    serve(databases.app, settings, refresh_s=1)
-"""
-
-
-expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
-
-
-@pytest.fixture(scope="session")
-def browser_type_launch_args() -> dict[str, Any]:
-    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
-    return {"executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-gpu", *quiet]}
-
-
-@dataclass(frozen=True)
-class Dashboards:
-    address: str
-    port: int
-    password: str
-    engine: Engine
-
-
-@pytest.fixture(scope="module")
-def dashboards(template_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboards]:
-    home, port = tmp_path_factory.mktemp("home"), free_port()
-    with temporary_database(template_url, template=template_url.database) as url:
-        environment = {
-            **os.environ,
-            "TQS_HOME": str(home),
-            "TQS_DATABASE_URL": url.render_as_string(hide_password=False),
-            "TQS_DASHBOARD_PORT": str(port),
-            "TQS_TIMEZONE": "Europe/Berlin",
-        }
-        log = home / "log"
-        with (
-            log.open("w") as errors,
-            subprocess.Popen(
-                [sys.executable, "-c", SERVE], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
-            ) as server,
-        ):
-            assert server.stdout is not None
-            assert server.stdout.readline() == "ready\n", log.read_text()
-            password = (home / PASSWORD_FILE).read_text().strip()
-            engine = create_app_engine(url)
-            yield Dashboards(f"http://127.0.0.1:{port}", port, password, engine)
-            engine.dispose()
-            server.send_signal(signal.SIGTERM)
-            assert server.wait(timeout=20) == 0
-        assert password not in log.read_text()
-
-
-@pytest.fixture(scope="module")
-def visitor(dashboards: Dashboards, browser: Browser) -> Iterator[BrowserContext]:
-    """A browser that is logged in, and keeps its cache from test to test."""
-    context = browser.new_context(viewport={"width": 1440, "height": 900})
-    page = context.new_page()
-    page.goto(dashboards.address)
-    page.get_by_label("Password").fill(dashboards.password)
-    page.get_by_role("button", name="Log in").click()
-    expect(page).to_have_url(dashboards.address + "/tutors")
-    page.close()
-    yield context
-    context.close()
 
 
 @pytest.fixture
@@ -113,13 +27,6 @@ def page(dashboards: Dashboards, visitor: BrowserContext) -> Iterator[Page]:
     expect(page.get_by_role("heading", name="Tutors")).to_be_visible()
     yield page
     page.close()
-
-
-@pytest.fixture
-def stranger(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context()
-    yield context.new_page()
-    context.close()
 
 
 @pytest.fixture(autouse=True)
@@ -175,37 +82,6 @@ def row(page: Page, name: str) -> Any:
 
 def shown_names(page: Page) -> Any:
     return page.locator("tbody th .text")
-
-
-def test_strangers_see_the_login_and_nothing_else(dashboards: Dashboards, stranger: Page) -> None:
-    stranger.goto(dashboards.address + "/tutors")
-
-    expect(stranger).to_have_url(re.compile(r"/login\?next=%2Ftutors$"))
-    expect(stranger.get_by_role("button", name="Log in")).to_be_visible()
-    expect(stranger.get_by_text("Alma")).to_have_count(0)
-
-
-def test_a_wrong_password_is_refused(dashboards: Dashboards, stranger: Page) -> None:
-    stranger.goto(dashboards.address + "/tutors")
-    stranger.get_by_label("Password").fill(dashboards.password + "x")
-    with stranger.expect_response("**/login*") as answer:
-        stranger.get_by_role("button", name="Log in").click()
-
-    assert answer.value.status == 401
-    expect(stranger.get_by_role("alert")).to_have_text("That name and password do not belong together.")
-    stranger.goto(dashboards.address + "/tutors")
-    expect(stranger).to_have_url(re.compile("/login"))
-
-
-def test_logging_out_ends_it(dashboards: Dashboards, stranger: Page) -> None:
-    stranger.goto(dashboards.address)
-    stranger.get_by_label("Password").fill(dashboards.password)
-    stranger.get_by_role("button", name="Log in").click()
-    stranger.get_by_role("link", name="Log out").click()
-    expect(stranger.get_by_role("button", name="Log in")).to_be_visible()
-    stranger.goto(dashboards.address + "/tutors")
-
-    expect(stranger).to_have_url(re.compile("/login"))
 
 
 def test_tutors_with_their_rates_worst_first(page: Page) -> None:
@@ -353,43 +229,6 @@ def test_it_asks_for_nothing_from_elsewhere(dashboards: Dashboards, page: Page) 
     assert [url for url in asked if not url.startswith(own)] == []
 
 
-def test_a_login_needs_the_token_of_its_form(dashboards: Dashboards) -> None:
-    form = urllib.parse.urlencode({"username": "admin", "password": dashboards.password}).encode()
-
-    with pytest.raises(urllib.error.HTTPError) as refusal:
-        urllib.request.build_opener().open(dashboards.address + "/login", data=form, timeout=10)
-
-    assert refusal.value.code == 403
-
-
-@pytest.mark.parametrize(
-    ("origin", "status"),
-    [("http://127.0.0.1:{port}", 101), ("http://evil.example", 403), ("http://127.0.0.1:{port}1", 403)],
-)
-def test_only_the_own_origin_may_open_the_socket(dashboards: Dashboards, origin: str, status: int) -> None:
-    cookie = log_in(dashboards)
-
-    assert shake_hands(dashboards, origin.format(port=dashboards.port), cookie) == status
-
-
-def test_without_a_login_there_is_no_socket(dashboards: Dashboards) -> None:
-    assert shake_hands(dashboards, dashboards.address, "") == 403
-
-
-def test_a_port_in_use_is_one_sentence(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        monkeypatch.setenv("TQS_HOME", str(tmp_path))
-        monkeypatch.setenv("TQS_DATABASE_URL", engine.url.render_as_string(hide_password=False))
-        monkeypatch.setenv("TQS_DASHBOARD_PORT", str(port))
-
-        assert main() == 1
-
-    assert capsys.readouterr().err == f"port {port} is in use; stop what listens there or set TQS_DASHBOARD_PORT\n"
-
-
 CONTRAST = """element => {
   const channel = v => { v /= 255; return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4 }
   const luminance = ([r, g, b]) => 0.2126 * channel(r) + 0.7152 * channel(g) + 0.0722 * channel(b)
@@ -426,42 +265,3 @@ class without_database:  # noqa: N801  # reads as a statement
     def __exit__(self, *_: object) -> None:
         with connect_as_owner(self.url) as run:
             run(f'ALTER DATABASE "{self.url.database}" ALLOW_CONNECTIONS true')
-
-
-def log_in(dashboards: Dashboards) -> str:
-    """The cookies of a login, as a header."""
-    cookies = http.cookiejar.CookieJar()
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
-    form = opener.open(dashboards.address + "/login", timeout=10).read().decode()
-    token = re.search(r'name="_xsrf" value="([^"]+)"', form)
-    assert token is not None
-    fields = {"username": "admin", "password": dashboards.password, "_xsrf": token[1]}
-    opener.open(dashboards.address + "/login", data=urllib.parse.urlencode(fields).encode(), timeout=10)
-    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in cookies)
-
-
-def shake_hands(dashboards: Dashboards, origin: str, cookie: str) -> int:
-    """The status that answers a request to open the page's websocket."""
-    connection = http.client.HTTPConnection("127.0.0.1", dashboards.port, timeout=10)
-    try:
-        connection.request("GET", "/tutors", headers={"Cookie": cookie})
-        page = connection.getresponse().read().decode()
-        token = re.search(r'"token":"([^"]+)"', page)
-        headers = {
-            "Cookie": cookie,
-            "Origin": origin,
-            "Connection": "Upgrade",
-            "Upgrade": "websocket",
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
-            "Sec-WebSocket-Protocol": f"bokeh, {token[1] if token else 'none'}",
-        }
-        connection.request("GET", "/tutors/ws", headers=headers)
-        return connection.getresponse().status
-    finally:
-        connection.close()
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])

@@ -46,6 +46,15 @@ def test_an_outcome_counts_from_when_it_was_told(engine: Engine, records: Record
     assert [(point.rescheduled, point.sessions) for point in points] == [(0, 0), (1, 1)]
 
 
+def test_a_session_called_off_early_counts_when_its_time_comes(engine: Engine, records: Records) -> None:
+    ada = records.tutor(1)
+    records.session(ada, days_ago(3), "rescheduled", cancelled_at=days_ago(10))
+
+    points = compute_rate_history(engine, UUID(ada), NOW, weeks=1)
+
+    assert [(point.rescheduled, point.sessions) for point in points] == [(0, 0), (1, 1)]
+
+
 def test_the_newest_point_is_the_score(engine: Engine, records: Records) -> None:
     ada = records.tutor(1)
     for days, status in ((0.02, "completed"), (5, "rescheduled"), (29.99, "no_show"), (30.01, "rescheduled")):

@@ -185,6 +185,16 @@ def test_the_summary_adds_up_all_active_tutors(listed: Engine) -> None:
     assert {low: count for low, count in enumerate(summary.rate_counts) if count} == {0: 1, 14: 1, 39: 2}
 
 
+def test_a_bin_holds_its_upper_end(engine: Engine) -> None:
+    for number, rescheduled in enumerate((0, 1, 150, 151, 160, 1000)):
+        add_tutor(engine, number, "somebody", scored=(rescheduled, 1000))
+
+    counts = summarise_tutors(engine).rate_counts
+
+    # 0 and 0.1 %; 15 % itself; 15.1 and 16 %; 100 %
+    assert {low: count for low, count in enumerate(counts) if count} == {0: 2, 14: 1, 15: 2, 99: 1}
+
+
 def test_the_summary_of_nobody(engine: Engine) -> None:
     summary = summarise_tutors(engine)
 

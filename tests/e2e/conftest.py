@@ -1,0 +1,102 @@
+"""The dashboards as a process of their own on a database of their own, and browsers that visit them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect
+from sqlalchemy import URL, Engine
+
+from dashboards.login import PASSWORD_FILE
+from records.engine import create_app_engine
+from tests.conftest import temporary_database
+
+SERVE = """
+from tornado.ioloop import IOLoop
+from dashboards.serve import serve
+from records.engine import open_databases
+from tqs.settings import load_settings
+
+settings = load_settings()
+IOLoop.current().add_callback(print, "ready", flush=True)
+with open_databases(settings) as databases:
+    serve(databases.app, settings, refresh_s=1)
+"""
+expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    quiet = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
+    return {"executable_path": "/usr/bin/chromium", "args": ["--no-sandbox", "--disable-gpu", *quiet]}
+
+
+@dataclass(frozen=True)
+class Dashboards:
+    address: str
+    port: int
+    password: str
+    engine: Engine
+
+
+@pytest.fixture(scope="module")
+def dashboards(template_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboards]:
+    home, port = tmp_path_factory.mktemp("home"), free_port()
+    with temporary_database(template_url, template=template_url.database) as url:
+        environment = {
+            **os.environ,
+            "TQS_HOME": str(home),
+            "TQS_DATABASE_URL": url.render_as_string(hide_password=False),
+            "TQS_DASHBOARD_PORT": str(port),
+            "TQS_TIMEZONE": "Europe/Berlin",
+        }
+        log = home / "log"
+        with (
+            log.open("w") as errors,
+            subprocess.Popen(
+                [sys.executable, "-c", SERVE], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+            ) as server,
+        ):
+            assert server.stdout is not None
+            assert server.stdout.readline() == "ready\n", log.read_text()
+            password = (home / PASSWORD_FILE).read_text().strip()
+            engine = create_app_engine(url)
+            yield Dashboards(f"http://127.0.0.1:{port}", port, password, engine)
+            engine.dispose()
+            server.send_signal(signal.SIGTERM)
+            assert server.wait(timeout=20) == 0
+        assert password not in log.read_text()
+
+
+@pytest.fixture(scope="module")
+def visitor(dashboards: Dashboards, browser: Browser) -> Iterator[BrowserContext]:
+    """A browser that is logged in, and keeps its cache from test to test."""
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(dashboards.address)
+    page.get_by_label("Password").fill(dashboards.password)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(dashboards.address + "/tutors")
+    page.close()
+    yield context
+    context.close()
+
+
+@pytest.fixture
+def stranger(browser: Browser) -> Iterator[Page]:
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
