@@ -11,9 +11,9 @@ from tqs.settings import Settings
 QUIET = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_CLI_COLORS": "false",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "180",  # 20 by default: too few on a busy machine
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
-    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
 }
 
 
@@ -26,7 +26,6 @@ def use_prefect(settings: Settings, databases: Databases) -> dict[str, str]:
     environment = _prefect_environment(settings, databases)
     if not _answers(environment["PREFECT_API_URL"]):
         del environment["PREFECT_API_URL"]
-        environment["PREFECT_LOGGING_LEVEL"] = "WARNING"
     return environment
 
 

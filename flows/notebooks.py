@@ -23,6 +23,7 @@ from nbconvert import HTMLExporter
 
 from tqs.errors import TqsError, UnfitDataError
 
+KERNEL_NOTICE = "[IPKernelApp]"  # the kernel listens on loopback, and says at every start that it is not encrypted
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
@@ -57,7 +58,8 @@ def run_notebook(
     values = folder / f"{name}.parameters.json"  # JSON is YAML; a file keeps papermill from guessing types
     values.write_text(json.dumps(dict(parameters)), encoding="utf-8")
     command = [sys.executable, "-m", "papermill", str(NOTEBOOKS / f"{name}.ipynb"), str(executed)]
-    command += ["-f", str(values), "--log-output", "--no-progress-bar", "--cwd", str(NOTEBOOKS.parent)]
+    command += ["-f", str(values), "--cwd", str(NOTEBOOKS.parent), "--no-progress-bar", "--log-level", "ERROR"]
+    command += ["--no-log-output", "--stdout-file", "-", "--stderr-file", "-"]  # what it prints, not what it shows
     process = subprocess.Popen(  # noqa: S603  # our own interpreter and paths
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
     )
@@ -78,8 +80,9 @@ def _follow(process: subprocess.Popen[str], limit_s: float, log: Callable[[str],
     with watchdog:
         assert process.stdout is not None  # noqa: S101  # it was opened as a pipe
         for line in process.stdout:
-            log(line.rstrip())
-            last_words.append(line.strip())
+            if line.strip() and not line.startswith(KERNEL_NOTICE):
+                log(line.rstrip())
+                last_words.append(line.strip())
         process.wait()
     return watchdog.fired
 

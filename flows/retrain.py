@@ -15,10 +15,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from prefect import flow, get_run_logger, task
+from prefect import State, flow, get_run_logger, task
+from prefect.states import Failed
 from sqlalchemy import Engine, text
 
-from flows.notebooks import ExecutedNotebook, run_notebook
+from flows.notebooks import run_notebook
 from modelling.parameters import BuildFeatures, TrainModel
 from modelling.registry import LabBook, close_run, log_notebook, mirror_aliases, open_run
 from modelling.snapshot import hash_file
@@ -43,15 +44,11 @@ class Place:
 
 
 @flow(name="retrain")
-def retrain(
-    targets: Sequence[str] | None = None, trials: int = 30, seed: int = 7, only_missing: bool = False
-) -> list[dict[str, Any]]:
+def retrain(targets: Sequence[str] | None = None, trials: int = 30, seed: int = 7, only_missing: bool = False) -> Any:
     """Retrain each target (all of them by default); returns the decision on each.
 
-    Raises
-    ------
-    UnfitDataError
-        where a target's records carry no model or the gate refused it; the other targets are retrained all the same.
+    Fails with UnfitDataError where a target's records carry no model or the gate refused it; the other targets are
+    retrained all the same.
     """
     settings = load_settings()
     outcomes: list[dict[str, Any]] = []
@@ -70,7 +67,7 @@ def retrain(
             if failure is not None:
                 failures.append(failure)
     if failures:
-        raise type(failures[0])(" ".join(str(failure) for failure in failures))
+        return failed(type(failures[0])(" ".join(str(failure) for failure in failures)))
     return outcomes
 
 
@@ -97,16 +94,16 @@ def retrain_target(
 
 
 @task
-def build_features(place: Place, target: str) -> str:
-    """Run 10_build_features; returns the snapshot's SHA-256."""
+def build_features(place: Place, target: str) -> Any:
+    """Run 10_build_features; returns the snapshot's SHA-256 (text)."""
     snapshot = place.folder / "snapshot.parquet"
     parameters = BuildFeatures(target=target, snapshot=str(snapshot)).as_plain()  # type: ignore[arg-type]
-    _run(place, "10_build_features", parameters, BUILD_LIMIT_S)
-    return hash_file(snapshot)
+    error = _run(place, "10_build_features", parameters, BUILD_LIMIT_S)
+    return hash_file(snapshot) if error is None else failed(error)
 
 
 @task
-def train_model(place: Place, target: str, sha256: str, trials: int, seed: int) -> None:
+def train_model(place: Place, target: str, sha256: str, trials: int, seed: int) -> Any:
     """Run 20_train_model on the snapshot: train, judge, and promote what the gate lets through."""
     parameters = TrainModel(
         target=target,  # type: ignore[arg-type]
@@ -117,7 +114,13 @@ def train_model(place: Place, target: str, sha256: str, trials: int, seed: int) 
         threads=len(os.sched_getaffinity(0)),
         mlflow_run_id=place.run_id,
     ).as_plain()
-    _run(place, "20_train_model", parameters, TRAIN_LIMIT_S)
+    error = _run(place, "20_train_model", parameters, TRAIN_LIMIT_S)
+    return None if error is None else failed(error)
+
+
+def failed(error: TqsError) -> State[Any]:
+    """A failed state that raises `error` where it is awaited. Raising it here would log a traceback, not a sentence."""
+    return Failed(message=str(error), data=error)
 
 
 @contextmanager
@@ -147,12 +150,10 @@ def lock_hash() -> str:
     return hash_file(PROJECT / "requirements" / "dev.txt")
 
 
-def _run(place: Place, name: str, parameters: dict[str, Any], limit_s: float) -> ExecutedNotebook:
+def _run(place: Place, name: str, parameters: dict[str, Any], limit_s: float) -> TqsError | None:
     executed = run_notebook(name, parameters, place.folder, limit_s=limit_s, log=get_run_logger().info)
     log_notebook(place.book, place.run_id, executed.ipynb, executed.html)
-    if executed.error is not None:
-        raise executed.error
-    return executed
+    return executed.error
 
 
 def _decision_of(engine: Engine, target: str, run_id: str) -> Decision | None:

@@ -42,12 +42,11 @@ def downgrade(
 @app.command()
 def backup(file: Annotated[Path, typer.Argument(help="Where to write the copy.")]) -> None:
     """Write all records, models and predictions to one file. Example: tqs db backup records.dump."""
-    from records.backup import backup_database
-
+    from records.backup import back_up
     from records.engine import open_databases
 
     with open_databases(load_settings()) as databases:
-        backup_database(databases, file)
+        back_up(databases.app, file)
     print(f"wrote {file} ({file.stat().st_size:,} bytes)")
 
 
@@ -57,12 +56,11 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Replace everything by what a backup holds. Example: tqs db restore records.dump."""
-    from records.backup import restore_database
-
+    from records.backup import restore as run
     from records.engine import connect
 
     databases = connect(load_settings())
     if not yes:
         typer.confirm(f"Replace everything in {databases.app.url.database}?", abort=True)
-    restore_database(databases, file)
+    run(databases.app, file)
     print(f"restored {file}")
