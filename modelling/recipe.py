@@ -133,7 +133,7 @@ def train_model(
     _require_both_classes(development, test, target)
     X, y = _matrix(development, features)
     X_test, y_test = _matrix(test, features)
-    scheduled = development["scheduled_time"].to_numpy().astype("datetime64[us]").astype(np.int64)
+    scheduled = development["scheduled_time"].dt.as_unit("us").astype(np.int64).to_numpy()
 
     folds = expanding_folds(scheduled, y, gap)
     search = tune_trees(
