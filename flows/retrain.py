@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from prefect import State, flow, get_run_logger, task
 from prefect.states import Failed
@@ -44,7 +44,9 @@ class Place:
 
 
 @flow(name="retrain")
-def retrain(targets: Sequence[str] | None = None, trials: int = 30, seed: int = 7, only_missing: bool = False) -> Any:
+def retrain(
+    targets: Sequence[str] | None = None, trials: int = 30, seed: int = 7, only_missing: bool = False
+) -> list[dict[str, Any]] | State[Any]:
     """Retrain each target (all of them by default); returns the decision on each.
 
     Fails with UnfitDataError where a target's records carry no model or the gate refused it; the other targets are
@@ -80,7 +82,7 @@ def retrain_target(
     place = Place(book, run_id, home / "runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{target}-{run_id[:8]}")
     failure: TqsError | None = None
     try:
-        sha256 = build_features(place, target)
+        sha256 = cast(str, build_features(place, target))  # a failed state is raised as its error
         train_model(place, target, sha256, trials, seed)
     except TqsError as error:
         failure = error
@@ -94,7 +96,7 @@ def retrain_target(
 
 
 @task
-def build_features(place: Place, target: str) -> Any:
+def build_features(place: Place, target: str) -> str | State[Any]:
     """Run 10_build_features; returns the snapshot's SHA-256 (text)."""
     snapshot = place.folder / "snapshot.parquet"
     parameters = BuildFeatures(target=target, snapshot=str(snapshot)).as_plain()  # type: ignore[arg-type]
@@ -103,7 +105,7 @@ def build_features(place: Place, target: str) -> Any:
 
 
 @task
-def train_model(place: Place, target: str, sha256: str, trials: int, seed: int) -> Any:
+def train_model(place: Place, target: str, sha256: str, trials: int, seed: int) -> State[Any] | None:
     """Run 20_train_model on the snapshot: train, judge, and promote what the gate lets through."""
     parameters = TrainModel(
         target=target,  # type: ignore[arg-type]

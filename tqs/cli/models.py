@@ -7,7 +7,7 @@ from dataclasses import asdict
 from getpass import getuser
 from json import loads
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -45,7 +45,9 @@ def retrain(
         os.environ.update(use_prefect(settings, databases))
         from flows.retrain import retrain as flow
 
-        outcomes = flow(targets=targets, trials=trials, seed=seed, only_missing=only_missing)
+        outcomes = cast(
+            list[dict[str, Any]], flow(targets=targets, trials=trials, seed=seed, only_missing=only_missing)
+        )
     if json:
         print_json(outcomes)
     else:
