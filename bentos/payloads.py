@@ -112,5 +112,6 @@ def _wrong_records(error: ValidationError) -> dict[int, Refused]:
         where = item["loc"]
         if len(where) < 2 or where[0] != "records":
             raise error
-        wrong.setdefault(int(where[1]), Refused(".".join(map(str, where[2:])) or "record", item["msg"]))
+        message = "There is no such field" if item["type"] == "unexpected_keyword_argument" else item["msg"]
+        wrong.setdefault(int(where[1]), Refused(".".join(map(str, where[2:])) or "record", message))
     return wrong

@@ -103,8 +103,12 @@ def call(
         "client": ("10.0.0.1", 50000),
     }
 
+    arriving = [{"type": "http.request", "body": body, "more_body": False}]
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": body, "more_body": False}
+        if not arriving:
+            await asyncio.Event().wait()  # the client waits for its answer
+        return arriving.pop()
 
     async def send(message: Any) -> None:
         sent.append(message)
