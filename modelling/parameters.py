@@ -6,6 +6,7 @@ here, and times are ISO 8601 text (nteract/papermill#55, #345, #537, #818).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -34,6 +35,15 @@ class _Parameters(BaseModel):
         except ValidationError as error:
             told = "; ".join(f"{'.'.join(map(str, item['loc']))}: {item['msg']}" for item in error.errors())
             raise SettingsError(f"{cls.__name__} cannot be used: {told}") from error
+
+    @classmethod
+    def from_notebook(cls, names: Mapping[str, Any]) -> Self:
+        """The parameters among a notebook's globals: every public name with a plain number or text.
+
+        A misspelt parameter is such a name too, and so an error. To be called before the notebook sets any other.
+        """
+        plain = (str, int, float, bool)
+        return cls.check({name: value for name, value in names.items() if name[0] != "_" and isinstance(value, plain)})
 
     def as_plain(self) -> dict[str, Any]:
         """Numbers and text, as papermill carries them."""

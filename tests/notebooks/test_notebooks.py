@@ -1,0 +1,104 @@
+"""The notebooks run from top to bottom on a small world, and are fit to be read and kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import date
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from flows.notebooks import run_notebook
+from modelling.parameters import BuildFeatures, TrainModel
+from modelling.snapshot import read_snapshot, write_snapshot
+from modelling.store import list_decisions, list_models, load_champion
+from records.load import write_world
+from records.world import make_world
+from tqs.errors import UnfitDataError
+
+NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+TRAINING = {"10_build_features": BuildFeatures, "20_train_model": TrainModel}
+
+
+def cells(path: Path, kind: str) -> list[str]:
+    return [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_has_a_heading_and_neither_outputs_functions_nor_sql(path):
+    notebook = nbformat.read(path, as_version=4)
+    assert notebook.cells[0].cell_type == "markdown"
+    assert notebook.cells[0].source.startswith("# ")
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == []
+            assert cell.execution_count is None
+    code = "\n".join(cells(path, "code"))
+    assert not any(line.lstrip().startswith(("def ", "class ")) for line in code.splitlines())
+    assert not any(word in code for word in ("SELECT ", "INSERT ", "UPDATE ", "DELETE "))
+
+
+@pytest.mark.parametrize("name", TRAINING)
+def test_the_parameters_cell_names_exactly_what_is_validated(name):
+    path = next(path for path in NOTEBOOKS if path.stem == name)
+    tagged = [
+        cell.source for cell in nbformat.read(path, as_version=4).cells if "parameters" in cell.metadata.get("tags", ())
+    ]
+    assert len(tagged) == 1
+    values: dict[str, object] = {}
+    exec(tagged[0], {}, values)  # noqa: S102  # our own notebook
+    assert set(TRAINING[name].from_notebook(values).model_fields_set) == set(TRAINING[name].model_fields)
+
+
+@pytest.fixture
+def home(engine, database_url, tmp_path, monkeypatch) -> Path:
+    """Settings of a home of its own on a database that holds a small world."""
+    write_world(engine, make_world(tutors=90, students=350, days=300, seed=5, end=date(2026, 6, 30)))
+    monkeypatch.setenv("TQS_HOME", str(tmp_path))
+    monkeypatch.setenv("TQS_DATABASE_URL", database_url.render_as_string(hide_password=False))
+    return tmp_path
+
+
+def test_both_notebooks_pass_nbval_and_a_model_serves(home, engine):
+    command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
+    ran = subprocess.run(
+        [*command, "-p", "no:xdist", *(str(path) for path in NOTEBOOKS if path.stem in TRAINING)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=dict(os.environ),
+    )
+    assert ran.returncode == 0, ran.stdout[-3000:]
+    assert load_champion(engine, "reschedule").version == "v1"
+    assert list_decisions(engine, "reschedule")[0].decision == "promoted"
+    assert list(home.glob("mlruns/**/pictures/reliability.png"))
+    assert list(home.glob("mlruns/**/model/booster.ubj"))
+
+
+def test_a_planted_leak_ends_the_notebook_with_its_reason_recorded_and_no_champion(home, engine):
+    file = home / "leaking.parquet"
+    write_snapshot(engine, "reschedule", file)
+    leak_into(file)
+    asked = TrainModel(target="reschedule", snapshot=str(file), trials=1, threads=1)
+    ran = run_notebook("20_train_model", asked.as_plain(), home / "runs", limit_s=240, log=str)
+    assert isinstance(ran.error, UnfitDataError)
+    assert "session_duration_minutes separates the target alone" in str(ran.error)
+    decision = list_decisions(engine, "reschedule")[0]
+    assert (decision.decision, decision.version) == ("refused", "v1")
+    assert decision.reason in str(ran.error)
+    assert [row.alias for row in list_models(engine)] == ["challenger"]
+    assert "Train a model" in ran.html.read_text()
+
+
+def leak_into(file: Path) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(file)
+    column = table.schema.get_field_index("session_duration_minutes")
+    leaked = pa.array(60.0 + table["label"].to_numpy().astype(float))
+    pq.write_table(table.set_column(column, "session_duration_minutes", leaked), file)
+    read_snapshot(file)
