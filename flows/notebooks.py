@@ -7,6 +7,7 @@ hangs (nteract/papermill#433, #601). The executed notebook is kept as ipynb and 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -118,6 +119,7 @@ def _find_error(executed: Path, last_words: str) -> TqsError:
 def _export_html(executed: Path) -> Path:
     html = executed.with_suffix(".html")
     if executed.exists():
-        body, _ = HTMLExporter(sanitize_html=True).from_filename(str(executed))
+        quiet = logging.getLogger(__name__)  # its own would warn of each picture without an alternative text
+        body, _ = HTMLExporter(log=quiet).from_filename(str(executed))
         html.write_text(body, encoding="utf-8")
     return html
