@@ -119,7 +119,8 @@ def _find_error(executed: Path, last_words: str) -> TqsError:
 def _export_html(executed: Path) -> Path:
     html = executed.with_suffix(".html")
     if executed.exists():
-        quiet = logging.getLogger(__name__)  # its own would warn of each picture without an alternative text
+        quiet = logging.getLogger(f"{__name__}.html")
+        quiet.setLevel(logging.ERROR)  # else it warns of each picture without an alternative text
         body, _ = HTMLExporter(log=quiet).from_filename(str(executed))
         html.write_text(body, encoding="utf-8")
     return html

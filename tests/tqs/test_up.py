@@ -36,21 +36,22 @@ def test_unknown_parts_are_refused_and_known_ones_keep_their_order() -> None:
 def test_every_part_listens_on_loopback_only() -> None:
     for part in parts_of(load_settings(), []):
         assert "0.0.0.0" not in " ".join(part.command)  # noqa: S104  # what must not be there
-        assert part.address.startswith("http://127.0.0.1:")
+        assert part.ready_url.startswith("http://127.0.0.1:")
 
 
 def test_a_taken_port_is_named_with_the_way_out() -> None:
     with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
-        part = Part("service", ["true"], taken.getsockname()[1])
+        part = Part("service", ["true"], "", taken.getsockname()[1])
         with pytest.raises(TqsError, match=rf"port {part.port} for service is taken .*TQS_API_PORT"):
             require_free(part)
 
 
 def test_a_part_that_ends_takes_the_others_with_it_and_its_words_are_shown(tmp_path: Path) -> None:
-    lasting = Part("lasting", [sys.executable, "-c", SERVE.format(port=free_port(), end="serve_forever()")])
-    failing = Part("failing", [sys.executable, "-c", "print('no such thing', flush=True); raise SystemExit(3)"])
+    nowhere = f"http://{HOST}:{free_port()}"
+    lasting = Part("lasting", [sys.executable, "-c", SERVE.format(port=free_port(), end="serve_forever()")], nowhere)
+    failing = Part("failing", [sys.executable, "-c", "print('no such thing'); raise SystemExit(3)"], nowhere)
     with pytest.raises(TqsError, match="no such thing"):
         run_parts([lasting, failing], {}, tmp_path / "logs" / "up.log")
 
@@ -61,7 +62,8 @@ def test_a_signal_stops_every_part(tmp_path: Path, signum: signal.Signals) -> No
     server = SERVE.format(port=port, end="serve_forever()")
     script = (
         "import sys; from pathlib import Path; from tqs.cli.up import Part, run_parts;"
-        f"run_parts([Part('web', [sys.executable, '-c', {server!r}], {port})], {{}}, Path({str(tmp_path / 'log')!r}))"
+        f"part = Part('web', [sys.executable, '-c', {server!r}], 'http://{HOST}:{port}', {port});"
+        f"run_parts([part], {{}}, Path({str(tmp_path / 'log')!r}))"
     )
     process = subprocess.Popen([sys.executable, "-u", "-c", script], stdout=subprocess.PIPE, text=True, env=os.environ)
     assert process.stdout is not None

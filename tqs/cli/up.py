@@ -24,6 +24,7 @@ from tqs.settings import Settings
 
 HOST = "127.0.0.1"
 POLL_INTERVAL_S = 0.25
+LAST_DEPLOYMENT = "deployments/name/refresh-matches/nightly"  # of prefect.yaml: with it the worker has registered all
 LOG_TAIL_LINES = 15
 RETURNED_ON_SIGNAL = (130, 143)  # honcho: 128 + SIGINT or SIGTERM, which it received itself
 NO_TRACKING = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
@@ -31,17 +32,17 @@ NO_TRACKING = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true
 
 @dataclass(frozen=True)
 class Part:
-    """A process of `tqs up`: its command, and the address that answers when it is ready (none for a worker)."""
+    """A process of `tqs up`: its command, the address that answers once it is ready, and the port that it opens."""
 
     name: str
     command: Sequence[str]
+    ready_url: str
     port: int | None = None
-    ready_path: str = "/"
 
     @property
     def address(self) -> str:
-        """Where people and services find it."""
-        return f"http://{HOST}:{self.port}"
+        """Where people and services find it; "" for one that only works for others."""
+        return f"http://{HOST}:{self.port}" if self.port is not None else ""
 
 
 def parts_of(settings: Settings, names: Iterable[str]) -> list[Part]:
@@ -58,13 +59,15 @@ def parts_of(settings: Settings, names: Iterable[str]) -> list[Part]:
     serve = [f"{tool}/bentoml", "serve", "bentos.service:TutorQuality", "--host", HOST, "--port", port["api"]]
     mlflow = [f"{tool}/mlflow", "server", "--host", HOST, "--port", port["mlflow"], "--workers", "1"]
     prefect = [f"{tool}/prefect", "server", "start", "--host", HOST, "--port", port["prefect"]]
+    url = {name: f"http://{HOST}:{number}" for name, number in port.items()}
+    pages = [python, "-m", "dashboards.serve"]
     known = {
-        "service": [Part("service", serve, settings.api_port, "/readyz")],
-        "dashboards": [Part("dashboards", [python, "-m", "dashboards.serve"], settings.dashboard_port, "/")],
-        "mlflow": [Part("mlflow", mlflow, settings.mlflow_port, "/health")],
+        "service": [Part("service", serve, f"{url['api']}/readyz", settings.api_port)],
+        "dashboards": [Part("dashboards", pages, f"{url['dashboard']}/login", settings.dashboard_port)],
+        "mlflow": [Part("mlflow", mlflow, f"{url['mlflow']}/health", settings.mlflow_port)],
         "prefect": [
-            Part("prefect", prefect, settings.prefect_port, "/api/health"),
-            Part("prefect-worker", [python, "-m", "flows.worker"]),
+            Part("prefect", prefect, f"{url['prefect']}/api/health", settings.prefect_port),
+            Part("prefect-worker", [python, "-m", "flows.worker"], f"{url['prefect']}/api/{LAST_DEPLOYMENT}"),
         ],
     }
     chosen = list(names) or list(known)
@@ -119,12 +122,12 @@ def require_free(part: Part) -> None:
 
 
 def _announce(parts: Sequence[Part], done: threading.Event, log: Path) -> None:
-    waiting = [part for part in parts if part.port is not None]
+    waiting = list(parts)
     print(f"starting {', '.join(part.name for part in parts)} (log: {log})", flush=True)
     while waiting and not done.is_set():
         for part in [part for part in waiting if _answers(part)]:
             waiting.remove(part)
-            print(f"  {part.name:<12} {part.address}", flush=True)
+            print(f"  {part.name:<14} {part.address or 'working'}", flush=True)
         done.wait(POLL_INTERVAL_S)
     if not done.is_set():
         print("ready; Ctrl-C stops everything", flush=True)
@@ -132,7 +135,7 @@ def _announce(parts: Sequence[Part], done: threading.Event, log: Path) -> None:
 
 def _answers(part: Part) -> bool:
     try:
-        with urllib.request.urlopen(part.address + part.ready_path, timeout=2) as answer:  # noqa: S310  # loopback
+        with urllib.request.urlopen(part.ready_url, timeout=2) as answer:  # noqa: S310  # loopback
             return bool(answer.status < 400)
     except (urllib.error.URLError, OSError):
         return False
