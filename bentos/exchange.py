@@ -43,7 +43,6 @@ class Exchange:
         self._error: Message | None = None  # the start of an error whose body is being collected
         self._body = bytearray()
         self._started = False
-        self._ended = False
 
     async def send(self, message: Message) -> None:
         """What the application sends: an error is collected and leaves as a problem document, all else as it comes."""
@@ -86,10 +85,7 @@ class Exchange:
         await self.send_problem(problem)
 
     async def _pass(self, message: Message) -> None:
-        if self._ended:
-            return
         self._started = True
-        self._ended = message["type"] == "http.response.body" and not message.get("more_body", False)
         await self._send(message)
 
 

@@ -55,6 +55,12 @@ def service(template_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iter
             engine.dispose()
 
 
+@pytest.fixture
+def client(service: Service) -> Iterator[httpx.Client]:
+    with service.client as client:
+        yield client
+
+
 @contextmanager
 def serving(database: URL, home: Path, **more: str) -> Iterator[tuple[str, subprocess.Popen[bytes], Path]]:
     """The service, from its start until it has ended by SIGTERM."""
