@@ -34,9 +34,6 @@ from tests.scoring.made_up_model import make_artifact
 pytestmark = pytest.mark.xdist_group("service")
 
 
-# --- what the rule answers, worked out by hand ------------------------------------------------------------------
-
-
 def test_match_by_the_rule(client: httpx.Client) -> None:
     # 1 - compatibility = 0.3 * |4 - 3| / 4 + 0.3 * 0 + 0.2 * |3 - 4| / 4 + 0.2 * |15 - 25| / 20
     expected = 0.3 / 4 + 0.2 / 4 + 0.2 / 2
@@ -105,9 +102,6 @@ def test_ten_thousand_records_and_not_one_more(client: httpx.Client) -> None:
     assert len(answers) == 10_000
     errors = problem(client.post("/predict_match", json={"records": [record] * 10_001}), 400)["errors"]
     assert [error["field"] for error in errors] == ["records"]
-
-
-# --- what is refused ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -190,9 +184,6 @@ def test_bad_input_leaves_no_trace_in_the_log(service: Service, client: httpx.Cl
     log = service.log.read_text()
     assert "Mia" not in log
     assert "Traceback" not in log
-
-
-# --- keys, database, models and start
 
 
 def test_a_new_key_works_at_once_and_a_revoked_one_stops_within_five_seconds(service: Service) -> None:
