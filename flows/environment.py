@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import urllib.error
 import urllib.request
 
@@ -15,6 +16,17 @@ QUIET = {
     "DO_NOT_TRACK": "1",
     "MLFLOW_DISABLE_TELEMETRY": "true",
 }
+
+
+def quiet_failed_states() -> None:
+    """Take the empty traceback ("NoneType: None") off what Prefect logs of a task that returned a failed state."""
+    logging.getLogger("prefect.task_runs").addFilter(_drop_empty_traceback)
+
+
+def _drop_empty_traceback(record: logging.LogRecord) -> bool:
+    if record.exc_info == (None, None, None):
+        record.exc_info = None
+    return True
 
 
 def use_prefect(settings: Settings, databases: Databases) -> dict[str, str]:
@@ -33,6 +45,8 @@ def serve_environment(settings: Settings, databases: Databases) -> dict[str, str
     """What the processes of `tqs up` need; passwords travel here and never in an argument."""
     return _prefect_environment(settings, databases) | {
         "TQS_HOME": str(settings.home),
+        "BENTOML_HOME": str(settings.home / "bentoml"),
+        "BENTOML_CONFIG_OPTIONS": f"services.TutorQuality.workers={settings.api_workers}",
         "MLFLOW_BACKEND_STORE_URI": databases.url_of("mlflow"),
         "MLFLOW_ARTIFACTS_DESTINATION": (settings.home / "mlruns").as_uri(),
     }

@@ -12,7 +12,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections import deque
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,6 @@ from nbconvert import HTMLExporter
 
 from tqs.errors import TqsError, UnfitDataError
 
-KERNEL_NOTICE = "[IPKernelApp]"  # the kernel listens on loopback, and says at every start that it is not encrypted
 NOTEBOOKS = Path(__file__).resolve().parents[1] / "notebooks"
 
 
@@ -61,29 +60,30 @@ def run_notebook(
     command = [sys.executable, "-m", "papermill", str(NOTEBOOKS / f"{name}.ipynb"), str(executed)]
     command += ["-f", str(values), "--cwd", str(NOTEBOOKS.parent), "--no-progress-bar", "--log-level", "ERROR"]
     command += ["--no-log-output", "--stdout-file", "-", "--stderr-file", "-"]  # what it prints, not what it shows
-    process = subprocess.Popen(  # noqa: S603  # our own interpreter and paths
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
-    )
-    last_words: deque[str] = deque(maxlen=1)
-    timed_out = _follow(process, limit_s, log, last_words)
+    with tempfile.TemporaryFile("w+", errors="replace") as complaints:  # papermill's own; the notebook's are printed
+        process = subprocess.Popen(  # noqa: S603  # our own interpreter and paths
+            command, stdout=subprocess.PIPE, stderr=complaints, text=True, errors="replace", start_new_session=True
+        )
+        timed_out = _follow(process, limit_s, log)
+        complaints.seek(0)
+        last_words = (complaints.read().strip().splitlines() or [""])[-1]
     if timed_out:
         error: TqsError | None = NotebookError(
             f"{name} ran longer than {limit_s:.0f} s and was stopped; see {executed}"
         )
     else:
-        error = _find_error(executed, "".join(last_words)) if process.returncode else None
+        error = _find_error(executed, last_words) if process.returncode else None
     return ExecutedNotebook(executed, _export_html(executed), error)
 
 
-def _follow(process: subprocess.Popen[str], limit_s: float, log: Callable[[str], None], last_words: deque[str]) -> bool:
+def _follow(process: subprocess.Popen[str], limit_s: float, log: Callable[[str], None]) -> bool:
     """Pass the output on until the process ends; kill its whole group (the kernel too) at the limit."""
     watchdog = _Watchdog(process.pid, limit_s)
     with watchdog:
         assert process.stdout is not None  # noqa: S101  # it was opened as a pipe
         for line in process.stdout:
-            if line.strip() and not line.startswith(KERNEL_NOTICE):
+            if line.strip():
                 log(line.rstrip())
-                last_words.append(line.strip())
         process.wait()
     return watchdog.fired
 

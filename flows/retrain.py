@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from prefect import State, flow, get_run_logger, task
 from prefect.states import Failed
@@ -65,7 +65,9 @@ def retrain(
                 decision, failure = retrain_target(databases, settings.home, target, trials, seed)
             if decision is not None:
                 outcomes.append({"target": target, "decision": decision.decision, "version": decision.version})
-                get_run_logger().info("%s: %s %s. %s", target, decision.decision, decision.version, decision.reason)
+                get_run_logger().info(
+                    "%s %s: %s. %s", target, decision.version or "", decision.decision, decision.reason
+                )
             if failure is not None:
                 failures.append(failure)
     if failures:
@@ -82,8 +84,8 @@ def retrain_target(
     place = Place(book, run_id, home / "runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{target}-{run_id[:8]}")
     failure: TqsError | None = None
     try:
-        sha256 = cast(str, build_features(place, target))  # a failed state is raised as its error
-        train_model(place, target, sha256, trials, seed)
+        sha256 = build_features(place, target, return_state=True).result()  # a failed state raises its error here
+        train_model(place, target, sha256, trials, seed, return_state=True).result()
     except TqsError as error:
         failure = error
     decision = _decision_of(databases.app, target, run_id)

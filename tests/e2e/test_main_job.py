@@ -17,10 +17,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
-pytestmark = [pytest.mark.xdist_group("main job"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
+PROJECT = Path(__file__).resolve().parents[2]
 TQS = str(Path(sys.executable).parent / "tqs")
-WORLD = ["--tutors", "60", "--students", "160", "--days", "300", "--seed", "7"]
+WORLD = ["--tutors", "150", "--students", "500", "--days", "420", "--seed", "7"]
 
 
 @dataclass(frozen=True)
@@ -166,8 +167,11 @@ def test_the_service_is_healthy_with_three_champions(running: Home) -> None:
 
 @pytest.mark.parametrize("endpoint", ["predict_match", "predict_reschedule", "predict_no_show", "score_tutors"])
 def test_every_documented_example_is_answered(running: Home, endpoint: str) -> None:
-    example = Path(__file__).parents[2] / "docs" / "examples" / f"{endpoint}.json"
-    answer = ask(running, "API", f"/{endpoint}", json.loads(example.read_text()))
+    example = json.loads((PROJECT / "docs" / "examples" / f"{endpoint}.json").read_text())
+    document = ask(running, "API", "/docs.json")
+    documented = document["paths"][f"/{endpoint}"]["post"]["requestBody"]["content"]["application/json"]["example"]
+    assert example == documented
+    answer = ask(running, "API", f"/{endpoint}", example)
     first = answer[0]
     if endpoint == "score_tutors":
         assert 0 <= first["reschedule_rate_30d"] <= 100

@@ -42,7 +42,7 @@ def up(
     settings = load_settings()
     chosen = parts_of(settings, parts or [])
     with open_databases(settings) as databases:
-        key = ensure_first_key(databases.app, settings.home)
+        key = None if settings.api_key else ensure_first_key(databases.app, settings.home)
         if key is not None:
             print(f"API key (all scopes, shown once; also in {settings.home / 'api-key'}): {key}")
         if any(part.name == "dashboards" for part in chosen):
