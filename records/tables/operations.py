@@ -39,10 +39,10 @@ work_items = Table(
     one_of("state", ("pending", "done", "failed")),
 )
 Index(
-    "ix_work_items_pending",
+    "ix_work_items_open",
     work_items.c.not_before,
     work_items.c.id,
-    postgresql_where=text("state = 'pending'"),
+    postgresql_where=text("state <> 'done'"),
 )
 Index("ix_work_items_session_id", work_items.c.session_id)
 

@@ -1,0 +1,40 @@
+"""Migrations: up, down, and what the tables in code and in the database have to do with each other."""
+
+import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Engine, inspect, text
+
+from records import migrate
+from records.migrate import downgrade, head_revision, upgrade
+from records.tables import metadata
+from tqs.errors import RecordsError
+
+
+def test_the_database_has_the_tables_of_the_code(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrate.SCRIPTS))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.check(config)  # raises where a table, column, index or constraint differs
+
+
+def test_down_to_nothing_and_up_again(engine: Engine) -> None:
+    assert downgrade(engine, "base") is None
+    assert set(inspect(engine).get_table_names()) == {"alembic_version"}
+    assert upgrade(engine) == head_revision()
+    assert set(inspect(engine).get_table_names()) == {*metadata.tables, "alembic_version"}
+
+
+def test_up_twice_changes_nothing(engine: Engine) -> None:
+    assert upgrade(engine) == upgrade(engine) == head_revision()
+
+
+def test_a_schema_from_the_future_is_refused_and_left_alone(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    for change in (upgrade, downgrade):
+        with pytest.raises(RecordsError, match="schema 9999, which this version of tqs does not know"):
+            change(engine)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
