@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 from records.engine import Databases
 from tqs.settings import Settings
@@ -36,9 +39,25 @@ def use_prefect(settings: Settings, databases: Databases) -> dict[str, str]:
     show up in the server's pages when it starts.
     """
     environment = _prefect_environment(settings, databases)
-    if not _answers(environment["PREFECT_API_URL"]):
+    address = _address_file(settings)
+    if not address.exists() or not _answers(address.read_text(encoding="utf-8")):
         del environment["PREFECT_API_URL"]
     return environment
+
+
+@contextmanager
+def announced_server(settings: Settings) -> Iterator[None]:
+    """While inside, commands on this home send their runs to the server of its `tqs up`.
+
+    Without the announcement a command would take any Prefect on the port for its own, another home's too.
+    """
+    address = _address_file(settings)
+    address.parent.mkdir(parents=True, exist_ok=True)
+    address.write_text(_api_url(settings), encoding="utf-8")
+    try:
+        yield
+    finally:
+        address.unlink(missing_ok=True)
 
 
 def serve_environment(settings: Settings, databases: Databases) -> dict[str, str]:
@@ -56,12 +75,20 @@ def _prefect_environment(settings: Settings, databases: Databases) -> dict[str, 
     environment = {
         **QUIET,
         "PREFECT_HOME": str(settings.home / "prefect"),
-        "PREFECT_API_URL": f"http://127.0.0.1:{settings.prefect_port}/api",
+        "PREFECT_API_URL": _api_url(settings),
     }
     if not databases.embedded:  # the embedded server lacks an extension that Prefect's schema wants
         url = databases.url_of("prefect").replace("postgresql+psycopg2://", "postgresql+asyncpg://", 1)
         environment["PREFECT_API_DATABASE_CONNECTION_URL"] = url
     return environment
+
+
+def _api_url(settings: Settings) -> str:
+    return f"http://127.0.0.1:{settings.prefect_port}/api"
+
+
+def _address_file(settings: Settings) -> Path:
+    return settings.home / "prefect" / "api-url"
 
 
 def _answers(api_url: str) -> bool:

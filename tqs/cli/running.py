@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -35,7 +36,7 @@ def up(
     """Start all parts, or those named; Ctrl-C stops them. Example: tqs up service dashboards."""
     from access.keys import ensure_first_key
     from dashboards.login import PASSWORD_FILE, USER, ensure_password
-    from flows.environment import serve_environment
+    from flows.environment import announced_server, serve_environment
     from records.engine import open_databases
     from tqs.cli.up import parts_of, run_parts
 
@@ -48,7 +49,8 @@ def up(
         if any(part.name == "dashboards" for part in chosen):
             ensure_password(settings.home)
             print(f"dashboard login: user {USER}, password in {settings.home / PASSWORD_FILE}")
-        run_parts(chosen, serve_environment(settings, databases), settings.home / "logs" / "up.log")
+        with announced_server(settings) if any(part.name == "prefect" for part in chosen) else nullcontext():
+            run_parts(chosen, serve_environment(settings, databases), settings.home / "logs" / "up.log")
 
 
 def lab(
