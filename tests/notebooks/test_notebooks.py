@@ -93,6 +93,17 @@ def test_a_planted_leak_ends_the_notebook_with_its_reason_recorded_and_no_champi
     assert "Train a model" in ran.html.read_text()
 
 
+def test_records_that_carry_no_model_end_the_first_notebook_with_that_reason(
+    engine, database_url, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("TQS_HOME", str(tmp_path))
+    monkeypatch.setenv("TQS_DATABASE_URL", database_url.render_as_string(hide_password=False))
+    asked = BuildFeatures(target="match", snapshot=str(tmp_path / "empty.parquet"))
+    ran = run_notebook("10_build_features", asked.as_plain(), tmp_path / "runs", limit_s=120, log=str)
+    assert isinstance(ran.error, UnfitDataError)
+    assert str(ran.error).startswith("the records hold 0 rows for match")
+
+
 def leak_into(file: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
