@@ -18,7 +18,7 @@ setup: .venv/.ready
 
 # World, models, scores, then everything that serves, until Ctrl-C. Running it again goes on with what is there.
 demo: setup
-	TQS_ENV=development $(BIN)/tqs demo
+	TQS_ENV=development $(BIN)/tqs demo --only-missing
 	TQS_ENV=development $(BIN)/tqs retrain --target all --trials $(DEMO_TRIALS) --only-missing
 	TQS_ENV=development $(BIN)/tqs score
 	TQS_ENV=development $(BIN)/tqs up

@@ -76,6 +76,10 @@ def _prefect_environment(settings: Settings, databases: Databases) -> dict[str, 
         **QUIET,
         "PREFECT_HOME": str(settings.home / "prefect"),
         "PREFECT_API_URL": _api_url(settings),
+        # Its default lets any page in any browser of this machine call the server, which can start flows.
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS": ",".join(
+            f"http://{host}:{settings.prefect_port}" for host in ("127.0.0.1", "localhost")
+        ),
     }
     if not databases.embedded:  # the embedded server lacks an extension that Prefect's schema wants
         url = databases.url_of("prefect").replace("postgresql+psycopg2://", "postgresql+asyncpg://", 1)

@@ -77,7 +77,7 @@ def run_notebook(
 
 
 def _follow(process: subprocess.Popen[str], limit_s: float, log: Callable[[str], None]) -> bool:
-    """Pass the output on until the process ends; kill its whole group (the kernel too) at the limit."""
+    """Pass the output on until the process ends; at the limit kill it, and its kernel ends with its parent."""
     watchdog = _Watchdog(process.pid, limit_s)
     with watchdog:
         assert process.stdout is not None  # noqa: S101  # it was opened as a pipe

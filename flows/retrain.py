@@ -6,7 +6,6 @@ against a champion that the other replaces, so the second one ends at once.
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from prefect.states import Failed
 from sqlalchemy import Engine, text
 
 from flows.notebooks import run_notebook
+from modelling.cpus import usable_cpus
 from modelling.parameters import BuildFeatures, TrainModel
 from modelling.registry import LabBook, close_run, log_notebook, mirror_aliases, open_run
 from modelling.snapshot import hash_file
@@ -60,7 +60,7 @@ def retrain(
         for target in [name for name in targets or TARGETS if name not in present]:
             with retrain_lock(databases.app, target) as alone:
                 if not alone:
-                    get_run_logger().warning("%s is being retrained by another run: left to it", target)
+                    outcomes.append({"target": target, "decision": "left to another run", "version": None})
                     continue
                 decision, failure = retrain_target(databases, settings.home, target, trials, seed)
             if decision is not None:
@@ -81,18 +81,25 @@ def retrain_target(
     """Both notebooks of one target under one MLflow run; the decision made, and the error where one failed."""
     book = LabBook(databases.url_of("mlflow"), home / "mlruns")
     run_id = open_run(book, target, {"code.commit": code_commit(), "lock.sha256": lock_hash()})
+    (home / "runs").mkdir(mode=0o700, parents=True, exist_ok=True)  # its tables hold ids and ages of students
     place = Place(book, run_id, home / "runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{target}-{run_id[:8]}")
     failure: TqsError | None = None
+    decision: Decision | None = None
+    finished = False
     try:
-        sha256 = build_features(place, target, return_state=True).result()  # a failed state raises its error here
-        train_model(place, target, sha256, trials, seed, return_state=True).result()
-    except TqsError as error:
-        failure = error
-    decision = _decision_of(databases.app, target, run_id)
-    if decision is None and isinstance(failure, UnfitDataError):
-        decision = Decision(target, "refused", str(failure), "gate", mlflow_run_id=run_id)
-        record_decision(databases.app, decision)
-    close_run(book, run_id, failed=failure is not None, reason=str(failure or (decision.reason if decision else "")))
+        try:
+            sha256 = build_features(place, target, return_state=True).result()  # a failed state raises its error here
+            train_model(place, target, sha256, trials, seed, return_state=True).result()
+        except TqsError as error:
+            failure = error
+        decision = _decision_of(databases.app, target, run_id)
+        if decision is None and failure is not None:
+            kind = "refused" if isinstance(failure, UnfitDataError) else "kept"
+            decision = Decision(target, kind, str(failure), "retrain", mlflow_run_id=run_id)
+            record_decision(databases.app, decision)
+        finished = failure is None
+    finally:
+        close_run(book, run_id, failed=not finished, reason=str(failure or (decision.reason if decision else "")))
     mirror_aliases(book, target, list_models(databases.app, target))
     return decision, failure
 
@@ -115,7 +122,7 @@ def train_model(place: Place, target: str, sha256: str, trials: int, seed: int) 
         snapshot_sha256=sha256,
         trials=trials,
         seed=seed,
-        threads=len(os.sched_getaffinity(0)),
+        threads=usable_cpus(),
         mlflow_run_id=place.run_id,
     ).as_plain()
     error = _run(place, "20_train_model", parameters, TRAIN_LIMIT_S)

@@ -5,6 +5,10 @@ class TqsError(Exception):
     """Expected failure with a message for people; the command line prints it and exits with 1."""
 
 
+class UsageError(TqsError):
+    """A command was called with a word that means nothing to it; the command line exits with 2."""
+
+
 class SettingsError(TqsError):
     """A setting has a value that cannot be used."""
 

@@ -29,7 +29,9 @@ class Settings(BaseSettings):
     risk, from `*_high` on high risk. `timezone` decides what is morning and which day a session is on.
     """
 
-    model_config = SettingsConfigDict(env_prefix="TQS_", extra="ignore", frozen=True, populate_by_name=True)
+    model_config = SettingsConfigDict(
+        env_prefix="TQS_", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+    )
 
     home: Path = Path(".tqs")
     env: Literal["production", "development"] = "production"
@@ -71,7 +73,7 @@ class Settings(BaseSettings):
             return None
         try:
             url = make_url(value.get_secret_value())
-        except ArgumentError:
+        except (ArgumentError, ValueError):  # the latter where the port is no number
             raise ValueError("is no database URL; write postgresql://user:password@host/database") from None
         if url.drivername not in POSTGRESQL_DRIVERS:
             raise ValueError(f"names {url.drivername!r}; only PostgreSQL is supported (postgresql://...)")

@@ -106,7 +106,7 @@ def test_a_feature_table_is_predicted_row_by_row_in_its_order(home: Home, tmp_pa
 
 
 def test_wrong_calls_are_one_sentence_and_a_status(home: Home, tmp_path: Path) -> None:
-    told = home.tqs("retrain", "--target", "weather", expect=1)
+    told = home.tqs("retrain", "--target", "weather", expect=2)
     assert told.stderr.strip() == "tqs: there is no target 'weather'; the targets are match, reschedule, no_show"
     assert "already" in home.tqs("retrain", "--only-missing").stdout
     assert "does not exist" in home.tqs("import", str(tmp_path / "nothing"), expect=1).stderr

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tqs.cli.up import HOST, Part, parts_of, require_free, run_parts
-from tqs.errors import SettingsError, TqsError
+from tqs.errors import TqsError, UsageError
 from tqs.settings import load_settings
 
 SERVE = "import http.server; http.server.HTTPServer(('127.0.0.1', {port}), http.server.SimpleHTTPRequestHandler).{end}"
@@ -24,7 +24,7 @@ def free_port() -> int:
 
 def test_unknown_parts_are_refused_and_known_ones_keep_their_order() -> None:
     settings = load_settings()
-    with pytest.raises(SettingsError, match=r"'web' is no part of tqs; the parts are service, dashboards"):
+    with pytest.raises(UsageError, match=r"'web' is no part of tqs; the parts are service, dashboards"):
         parts_of(settings, ["web"])
     assert [part.name for part in parts_of(settings, ["prefect", "service"])] == [
         "prefect",

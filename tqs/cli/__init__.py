@@ -10,7 +10,7 @@ import sys
 import typer
 
 from tqs.cli import data, database, models, running
-from tqs.errors import TqsError
+from tqs.errors import TqsError, UsageError
 
 app = typer.Typer(
     name="tqs",
@@ -28,11 +28,14 @@ app.add_typer(database.app, name="db")
 
 
 def main() -> None:
-    """Run the command line; an expected failure is one sentence on stderr and exit status 1."""
+    """Run the command line; an expected failure is one sentence on stderr and exit status 1, or 2 for wrong usage."""
     try:
         app()
     except TqsError as error:
         print(f"tqs: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(2 if isinstance(error, UsageError) else 1)
     except BrokenPipeError:  # `tqs ... | head`
         sys.exit(0)
+    except OSError as error:  # a full disk, a folder that is not ours
+        print(f"tqs: the system refused ({error}); what was being written is not complete", file=sys.stderr)
+        sys.exit(1)

@@ -11,7 +11,7 @@ import typer
 
 from records.columns import TARGETS
 from tqs.cli.output import print_json, print_table, progress_bars
-from tqs.errors import RecordsError, SettingsError
+from tqs.errors import UsageError
 from tqs.settings import load_settings
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a script.")]
@@ -29,7 +29,7 @@ def add_commands(app: typer.Typer) -> None:
 def require_target(target: str) -> str:
     """Refuse a target that does not exist."""
     if target not in TARGETS:
-        raise SettingsError(f"there is no target {target!r}; the targets are {', '.join(TARGETS)}")
+        raise UsageError(f"there is no target {target!r}; the targets are {', '.join(TARGETS)}")
     return target
 
 
@@ -71,7 +71,7 @@ def import_records(
     from records.importing import import_files, list_rejects
 
     if not paths and not rejects:
-        raise RecordsError("name a folder or files to import, for example: tqs import exports/")
+        raise UsageError("name a folder or files to import, for example: tqs import exports/")
     with progress_bars() as report, open_databases(load_settings()) as databases:
         results = []
         if paths:

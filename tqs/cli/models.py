@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import asdict
 from getpass import getuser
 from json import loads
@@ -11,9 +12,10 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from records.engine import Databases
 from tqs.cli.data import AsJson, Target, require_target
 from tqs.cli.output import print_json, print_table, progress_bars
-from tqs.errors import ModelError
+from tqs.errors import ModelError, TqsError
 from tqs.settings import load_settings
 
 models_app = typer.Typer(help="The models: list, show, promote, roll back.", no_args_is_help=True)
@@ -136,7 +138,8 @@ def promote(
 
     with open_databases(load_settings()) as databases:
         before = champion_versions(databases.app).get(require_target(target))
-        run(databases.app, target, version, expected_champion=before, reason=reason, actor=getuser())
+        run(databases.app, target, version, expected_champion=before, reason=reason, actor=_person())
+        _mirror(databases, target)
     print(f"{target} {version} serves now (before: {before or 'the rule'})")
 
 
@@ -150,9 +153,30 @@ def rollback(
     from records.engine import open_databases
 
     with open_databases(load_settings()) as databases:
-        now, before = roll_back(databases.app, require_target(target), reason=reason, actor=getuser())
+        now, before = roll_back(databases.app, require_target(target), reason=reason, actor=_person())
+        _mirror(databases, target)
     print(f"{target} {now} serves again (before: {before})")
 
 
 def _rounded(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else ""
+
+
+def _mirror(databases: Databases, target: str) -> None:
+    """Show the change in MLflow too. Our database decides, so a lab book that cannot be reached is only told."""
+    from modelling.registry import LabBook, mirror_aliases
+    from modelling.store import list_models as rows_of
+
+    try:
+        book = LabBook(databases.url_of("mlflow"), load_settings().home / "mlruns")
+        mirror_aliases(book, target, rows_of(databases.app, target))
+    except TqsError as error:
+        print(f"MLflow still shows the model before: {error}", file=sys.stderr)
+
+
+def _person() -> str:
+    """Who runs the command, for the record; a number in a container that knows no names."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

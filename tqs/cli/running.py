@@ -85,7 +85,7 @@ def doctor(json: AsJson = False) -> None:
 def create_key(
     name: Annotated[str, typer.Argument(help="Who or what will use it.")],
     scope: Annotated[list[str] | None, typer.Option("--scope", help="read, ingest or admin; repeat for more.")] = None,
-    days: Annotated[int | None, typer.Option("--days", help="Expires after so many days.", min=1)] = None,
+    days: Annotated[int | None, typer.Option("--days", help="Expires after so many days.", min=1, max=36_500)] = None,
 ) -> None:
     """Create a key and print it once. Example: tqs keys create rails-app --scope ingest --days 365."""
     from access.keys import create_key as run

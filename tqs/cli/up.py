@@ -16,17 +16,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from honcho.manager import Manager
-from honcho.printer import Printer
+from honcho.manager import SYSTEM_PRINTER_NAME, Manager
+from honcho.printer import Message, Printer
 
-from tqs.errors import SettingsError, TqsError
+from tqs.errors import TqsError, UsageError
 from tqs.settings import Settings
 
 HOST = "127.0.0.1"
 POLL_INTERVAL_S = 0.25
 LAST_DEPLOYMENT = "deployments/name/refresh-matches/nightly"  # of prefect.yaml: with it the worker has registered all
 LOG_TAIL_LINES = 15
-RETURNED_ON_SIGNAL = (130, 143)  # honcho: 128 + SIGINT or SIGTERM, which it received itself
 NO_TRACKING = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "1"}
 
 
@@ -50,7 +49,7 @@ def parts_of(settings: Settings, names: Iterable[str]) -> list[Part]:
 
     Raises
     ------
-    SettingsError
+    UsageError
         for a name that is no part.
     """
     python = sys.executable
@@ -72,7 +71,7 @@ def parts_of(settings: Settings, names: Iterable[str]) -> list[Part]:
     }
     chosen = list(names) or list(known)
     if unknown := [name for name in chosen if name not in known]:
-        raise SettingsError(f"{unknown[0]!r} is no part of tqs; the parts are {', '.join(known)}")
+        raise UsageError(f"{unknown[0]!r} is no part of tqs; the parts are {', '.join(known)}")
     return [part for name in dict.fromkeys(chosen) for part in known[name]]
 
 
@@ -88,7 +87,8 @@ def run_parts(parts: Sequence[Part], env: Mapping[str, str], log: Path) -> None:
         require_free(part)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as output:
-        manager = Manager(Printer(output))
+        printer = _Log(output)
+        manager = Manager(printer)
         for part in parts:
             manager.add_process(part.name, shlex.join(part.command), env={**os.environ, **NO_TRACKING, **env})
         done = threading.Event()
@@ -99,7 +99,7 @@ def run_parts(parts: Sequence[Part], env: Mapping[str, str], log: Path) -> None:
         finally:
             done.set()
             watcher.join()
-    if manager.returncode not in RETURNED_ON_SIGNAL:
+    if not printer.signalled:
         tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-LOG_TAIL_LINES:])
         raise TqsError(f"a part stopped by itself, so all were stopped; the end of {log}:\n{tail}")
     print("stopped", flush=True)
@@ -119,6 +119,17 @@ def require_free(part: Part) -> None:
                 f"port {part.port} for {part.name} is taken ({error.strerror}); stop what uses it, "
                 f"or choose another with TQS_{variable}_PORT"
             ) from error
+
+
+class _Log(Printer):  # type: ignore[misc]  # honcho is not typed
+    """Writes to the log, and notes when honcho says that it received a signal: then nothing failed."""
+
+    signalled = False
+
+    def write(self, message: Message) -> None:
+        if message.name == SYSTEM_PRINTER_NAME and str(message.data).endswith("received\n"):
+            self.signalled = True
+        super().write(message)
 
 
 def _announce(parts: Sequence[Part], done: threading.Event, log: Path) -> None:
