@@ -39,6 +39,14 @@ def make_uuids(kind: str, seed: int, indices: Int64) -> NDArray[np.object_]:
     return _format_uuids(octets)
 
 
+def fold_keys(*keys: Int64) -> Int64:
+    """One number for each row of `keys` (int64, shape (n,)), another for other rows but by the chance of 2^-63."""
+    folded = np.zeros(len(keys[0]), dtype=np.uint64)
+    for key in keys:
+        folded = _mix_bits(folded + key.astype(np.uint64))
+    return folded.astype(np.int64)
+
+
 def _mix_bits(counters: NDArray[np.uint64]) -> NDArray[np.uint64]:
     bits = counters * np.uint64(0x9E3779B97F4A7C15)
     bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

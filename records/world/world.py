@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from records.columns import DAY_US, Bool, Float64, Int64
 from records.world.bookings import draw_bookings
-from records.world.ids import make_uuids
+from records.world.ids import fold_keys, make_uuids
 from records.world.outcomes import Outcomes, cancellation_cdf, draw_outcomes
 from records.world.pairs import Pairs, draw_pairs
 from records.world.people import Students, Tutors, draw_students, draw_tutors
@@ -124,7 +124,6 @@ def _lay_out_sessions(
 ) -> pd.DataFrame:
     """The sessions' frame; what happens at or after `end` is hidden behind the status `scheduled`."""
     rng = np.random.default_rng([seed, 6])
-    count = len(outcomes)
     moved = outcomes.moved & (outcomes.cancelled < end)
     kept = ~outcomes.moved & (outcomes.finished < end)
     completed, missed = kept & ~outcomes.missed, kept & outcomes.missed
@@ -134,7 +133,7 @@ def _lay_out_sessions(
     subject = rng.integers(0, len(SUBJECTS), len(pairs.tutor))[outcomes.pair]
     return pd.DataFrame(
         {
-            "id": make_uuids("session", seed, np.arange(count)),
+            "id": _name_sessions(outcomes, pairs, seed),
             "tutor_id": tutors.frame["id"].to_numpy()[pairs.tutor[outcomes.pair]],
             "student_id": students.frame["id"].to_numpy()[pairs.student[outcomes.pair]],
             "booked_at": make_timestamps(outcomes.booked),
@@ -151,6 +150,15 @@ def _lay_out_sessions(
             "cancelled_at": make_timestamps(outcomes.cancelled, ~moved),
         }
     )
+
+
+def _name_sessions(outcomes: Outcomes, pairs: Pairs, seed: int) -> NDArray[np.object_]:
+    """Ids of what makes a session: who meets, when it was booked and for when; so another `end` reuses none of them."""
+    whose = {"tutor": pairs.tutor[outcomes.pair], "student": pairs.student[outcomes.pair]}
+    keys = pd.DataFrame({**whose, "booked": outcomes.booked, "scheduled": outcomes.scheduled})
+    alike = keys.groupby(list(keys), sort=False).cumcount()  # a series may put two lessons on one moment
+    columns = [keys[name].to_numpy(dtype=np.int64) for name in keys]
+    return make_uuids("session", seed, fold_keys(*columns, alike.to_numpy(dtype=np.int64)))
 
 
 def _only(mask: Bool, values: NDArray[np.object_]) -> NDArray[np.object_]:

@@ -53,6 +53,16 @@ def test_another_seed_gives_another_world_and_other_ids() -> None:
     assert one.reschedule_probability[:100].tolist() != other.reschedule_probability[:100].tolist()
 
 
+@pytest.mark.parametrize("shift", [timedelta(seconds=1), timedelta(days=1), timedelta(days=7)])
+def test_another_end_never_gives_a_session_the_id_of_another_one(shift: timedelta) -> None:
+    keys = ["tutor_id", "student_id", "booked_at", "scheduled_time"]
+    one, other = (make_world(20, 60, 120, seed=3, end=end).sessions for end in (END, END + shift))
+    both = one.merge(other, on="id", suffixes=("", "_then"))
+    for key in keys:
+        assert both[key].equals(both[f"{key}_then"].rename(key))
+    assert one["id"].is_unique
+
+
 def test_a_date_means_its_midnight_in_utc() -> None:
     by_date, by_moment = make_world(5, 20, 60, end=date(2026, 11, 1)), make_world(5, 20, 60, end=END)
     pd.testing.assert_frame_equal(by_date.sessions, by_moment.sessions)
