@@ -75,13 +75,16 @@ def write_snapshot(
     return Snapshot(file, target, sha256, moment, table.horizon, table.gap, table.counts)
 
 
-def read_snapshot(file: Path, *, sha256: str | None = None) -> tuple[pd.DataFrame, Snapshot]:
+def read_snapshot(file: Path, *, target: str | None = None, sha256: str | None = None) -> tuple[pd.DataFrame, Snapshot]:
     """The table and what is known of it.
+
+    `reschedule` and `no_show` have the same features, so only the file itself tells whose labels it holds.
 
     Raises
     ------
     RecordsError
-        the file cannot be read, is no snapshot, has another hash than `sha256`, or other columns than this release.
+        the file cannot be read, is no snapshot, has another hash than `sha256`, is of another target than `target`, or
+        holds other columns than this release.
     """
     try:
         found = hash_file(file)
@@ -91,6 +94,11 @@ def read_snapshot(file: Path, *, sha256: str | None = None) -> tuple[pd.DataFram
         raise RecordsError(f"{file} is no table that `tqs features` wrote ({error})") from error
     if sha256 is not None and found != sha256:
         raise RecordsError(f"{file} has the SHA-256 {found}, expected {sha256}: it was changed; write it anew")
+    if target is not None and about["target"] != target:
+        raise RecordsError(
+            f"{file} is the table of {about['target']}, asked was {target}: "
+            f"name its file, or write one with tqs features --target {target}"
+        )
     wanted = names_of(about["target"])
     if tuple(arrow.schema.names[: len(wanted)]) != tuple(wanted):
         raise RecordsError(f"{file} holds the features of another release; write it anew with tqs features")
