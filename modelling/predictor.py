@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final, Self
 
 import numpy as np
@@ -11,6 +10,7 @@ from numpy.typing import NDArray
 
 from modelling.artifact import Artifact
 from modelling.calibrator import apply_calibrator
+from modelling.cpus import usable_cpus
 from modelling.risk import RiskThresholds, risk_levels
 from tqs.errors import ModelError
 
@@ -49,7 +49,7 @@ class Predictor:
         Parameters
         ----------
         thresholds: of the risk levels; those of the model's training where none are given.
-        threads: for matrices of more than SMALL_ROWS rows; all cores where not given.
+        threads: for matrices of more than SMALL_ROWS rows; all usable cores where not given.
 
         Raises ModelError where XGBoost cannot read the booster or the booster does not fit its manifest. A damaged
         booster can kill the process: for one that comes from elsewhere run `modelling.canary.check_artifact` first.
@@ -58,7 +58,7 @@ class Predictor:
         return cls(
             artifact,
             thresholds or RiskThresholds(trained.low, trained.high),
-            threads or os.cpu_count() or 1,
+            threads or usable_cpus(),
         )
 
     def predict(self, X: NDArray[np.floating]) -> Float64:
