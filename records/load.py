@@ -79,6 +79,13 @@ def write_world(engine: Engine, world: WorldFrames) -> dict[str, Loaded]:
     return loaded
 
 
+def holds_records(engine: Engine) -> bool:
+    """Whether there is any tutor, student or session, of whatever source."""
+    found = " OR ".join(f"EXISTS (SELECT FROM {kind})" for kind in FORMS)
+    with explain_outage(engine), engine.connect() as connection:
+        return bool(connection.scalar(text(f"SELECT {found}")))
+
+
 def _refuse_foreign_records(connection: Connection) -> None:
     connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tqs import'))"))
     for kind in FORMS:

@@ -37,16 +37,23 @@ def demo(
     tutors: Annotated[int | None, typer.Option(help="How many tutors.", min=1)] = None,
     students: Annotated[int | None, typer.Option(help="How many students.", min=1)] = None,
     days: Annotated[int | None, typer.Option(help="How many days of history.", min=30)] = None,
-    seed: Annotated[int, typer.Option(help="The same seed makes the same world.")] = 7,
+    seed: Annotated[int, typer.Option(help="The same seed and the same day make the same world.")] = 7,
+    only_missing: Annotated[bool, typer.Option("--only-missing", help="Leave a database with records alone.")] = False,
     json: AsJson = False,
 ) -> None:
     """Write the synthetic world, never over records that are not its own. Example: tqs demo --tutors 50 --seed 3."""
     from records.engine import open_databases
-    from records.load import write_world
+    from records.load import holds_records, write_world
     from records.world import make_world
 
     sizes = {name: size for name, size in (("tutors", tutors), ("students", students), ("days", days)) if size}
     with progress_bars() as report, open_databases(load_settings()) as databases:
+        if only_missing and holds_records(databases.app):
+            if json:
+                print_json([])
+            else:
+                print("the database holds records already: left alone")
+            return
         world = make_world(**sizes, seed=seed, end=datetime.now(UTC).date())
         report("world", 0, 1)
         loaded = write_world(databases.app, world)
