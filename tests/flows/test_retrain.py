@@ -1,0 +1,59 @@
+"""Retraining alone: one run a target at a time, and where its runs are sent."""
+
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+from sqlalchemy import URL, Engine
+
+from flows.environment import announced_server, serve_environment, use_prefect
+from flows.retrain import retrain_lock
+from records.engine import Databases
+from tqs.settings import Settings, load_settings
+
+
+def test_two_retrains_of_a_target_exclude_each_other_and_leave_other_targets_alone(engine: Engine) -> None:
+    with retrain_lock(engine, "match") as first:
+        assert first
+        with retrain_lock(engine, "match") as second, retrain_lock(engine, "no_show") as other:
+            assert not second
+            assert other
+        with retrain_lock(engine, "match") as third:
+            assert not third  # what the loser left alone is still held
+    with retrain_lock(engine, "match") as later:
+        assert later
+
+
+class Healthy(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:  # the name that http.server calls
+        self.send_response(200 if self.path == "/api/health" else 404)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing on the terminal of the tests."""
+
+
+def settings_of(home: Path, port: int) -> Settings:
+    return load_settings(home=home, prefect_port=port)
+
+
+def test_runs_go_to_the_server_of_their_own_home_only(tmp_path: Path, database_url: URL) -> None:
+    server = HTTPServer(("127.0.0.1", 0), Healthy)
+    Thread(target=server.serve_forever, daemon=True).start()
+    ours, theirs = (settings_of(tmp_path / name, server.server_port) for name in ("ours", "theirs"))
+    databases = Databases(database_url, embedded=True)
+    try:
+        with announced_server(ours):
+            assert use_prefect(ours, databases)["PREFECT_API_URL"] == f"http://127.0.0.1:{server.server_port}/api"
+            assert "PREFECT_API_URL" not in use_prefect(theirs, databases)
+        assert "PREFECT_API_URL" not in use_prefect(ours, databases)
+    finally:
+        server.shutdown()
+        databases.app.dispose()
+
+
+def test_prefect_answers_pages_of_its_own_origin_only(tmp_path: Path, database_url: URL) -> None:
+    databases = Databases(database_url, embedded=True)
+    environment = serve_environment(settings_of(tmp_path, 4321), databases)
+    assert environment["PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS"] == "http://127.0.0.1:4321,http://localhost:4321"
+    databases.app.dispose()
