@@ -57,7 +57,14 @@ def predict_pairs(
     are no longer active are removed (those of deleted people go with them). Each block is a transaction of its own:
     an interrupted run leaves whole, valid predictions, and the next one goes on from there.
 
+    Of two runs at once the one with the later `now` stays, whichever ends last.
+
     progress: called with the pairs done and their total.
+
+    Raises
+    ------
+    ModelError
+        where another model is promoted meanwhile; the pairs stored so far stay.
     """
     people = read_people(engine, now, students, tutors)
     total = len(people.students) * len(people.tutors)
@@ -68,7 +75,7 @@ def predict_pairs(
         for block in predict_blocks(people, model):
             if waiting is not None:
                 written += waiting.result()
-            waiting = writer.submit(store_pairs, engine, model, block)
+            waiting = writer.submit(store_pairs, engine, model, block, now)
             done += len(block)
             if progress is not None:
                 progress(done, total)

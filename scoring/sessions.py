@@ -36,8 +36,10 @@ def predict_upcoming(
     """Predict `targets` for all sessions still scheduled that start in (now, now + days], as of `now`; one report each.
 
     A prediction is stored once per session and target, with the features that it was made from and `predicted_at`,
-    their as_of. It is rewritten where its model version, probability, risk level or any feature changed; else it stays,
-    with its `predicted_at`. Those of sessions that are over stay as they are: history.
+    their as_of. It is rewritten where its model version, probability, risk level or any feature changed, unless it was
+    made as of a later moment than `now`. Features such as hours_until_session change with every `now`: a run of
+    another moment rewrites all of them, one of the same moment only what differs. Those of sessions that are over stay
+    as they are: history.
     """
     history = read_history(engine)
     as_of = int(microseconds([now])[0])
@@ -84,8 +86,10 @@ _UPSERT: Final = text(
     SELECT new.session_id, :target, new.probability, new.risk_level, :version, :fallback, :now, new.features_json
     FROM new
     LEFT JOIN session_reschedule_predictions old ON old.session_id = new.session_id AND old.target = :target
-    WHERE old.id IS NULL OR (old.model_version, old.probability, old.risk_level, old.features_json)
-        IS DISTINCT FROM (:version, new.probability, new.risk_level, new.features_json)
+    WHERE old.id IS NULL OR (
+        old.predicted_at <= :now AND (old.model_version, old.probability, old.risk_level, old.features_json)
+            IS DISTINCT FROM (:version, new.probability, new.risk_level, new.features_json)
+    )
     ORDER BY new.session_id
     ON CONFLICT (session_id, target) DO UPDATE SET probability = excluded.probability,
         risk_level = excluded.risk_level, model_version = excluded.model_version, fallback = excluded.fallback,

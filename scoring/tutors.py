@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from features.catalogue_tutor import HIGH_RISK_RATE, WINDOW_DAYS
 from records.reading import ASSUMED_DURATION_MINUTES
+from scoring.locking import run_alone, run_in_part
 
 RISK_THRESHOLD_PERCENT: Final = round(100 * HIGH_RISK_RATE)
 
@@ -33,6 +34,9 @@ def score_tutors(engine: Engine, now: datetime, *, tutors: Sequence[str] | None 
     the rate of 7 days minus that of 30 as fractions, null without a session in 30 days. A row that would not
     change is not rewritten, so `last_calculated_at` tells since when the numbers stand. The day of the history
     is that of `now` in UTC.
+
+    Of two runs at once the second waits and then reads what is there by then. Scores never go back: where one of these
+    tutors was scored as of a later moment already, that moment is taken for `now`.
     """
     with engine.begin() as connection:
         return score_tutors_within(connection, now, tutors=tutors)
@@ -40,7 +44,16 @@ def score_tutors(engine: Engine, now: datetime, *, tutors: Sequence[str] | None 
 
 def score_tutors_within(connection: Connection, now: datetime, *, tutors: Sequence[str] | None = None) -> ScoreReport:
     """As `score_tutors`, as a part of the connection's transaction."""
-    row = connection.execute(_STATEMENT, {"now": now, "tutors": None if tutors is None else list(tutors)}).one()
+    asked = {"tutors": None if tutors is None else list(tutors)}
+    if tutors is None:
+        run_alone(connection, "score tutors")
+    else:
+        run_in_part(connection, "score tutors")
+        connection.execute(_LOCK, asked)
+    # A statement of its own each: what others stored before the lock was granted is seen.
+    latest = connection.scalar(_LATEST, asked)
+    moment = now if latest is None else max(now, latest)
+    row = connection.execute(_STATEMENT, {"now": moment, **asked}).one()
     return ScoreReport(row.computed, row.written, row.computed - row.written, row.high_risk)
 
 
@@ -83,10 +96,13 @@ def _upsert(table: str, key: str, values: str, also: dict[str, str]) -> str:
         RETURNING 1"""
 
 
+_ASKED: Final = "CAST(:tutors AS uuid[]) IS NULL OR {id} = ANY(CAST(:tutors AS uuid[]))"
+_LOCK: Final = text(f"SELECT FROM tutors WHERE {_ASKED.format(id='id')} ORDER BY id FOR NO KEY UPDATE")
+_LATEST: Final = text(f"SELECT max(last_calculated_at) FROM tutor_scores WHERE {_ASKED.format(id='tutor_id')}")
 _STATEMENT: Final = text(
     f"""
     WITH asked AS (
-        SELECT id AS tutor_id FROM tutors WHERE CAST(:tutors AS uuid[]) IS NULL OR id = ANY(CAST(:tutors AS uuid[]))
+        SELECT id AS tutor_id FROM tutors WHERE {_ASKED.format(id="id")}
     ), session AS (
         SELECT s.tutor_id, s.scheduled_time, s.status = 'no_show' AS no_show,
             coalesce(r.initiator = 'tutor', false) AS by_tutor

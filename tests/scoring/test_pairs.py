@@ -150,7 +150,7 @@ def test_people_who_leave_meanwhile(engine: Engine, records: Records, people: tu
     records.execute(f"DELETE FROM students WHERE id = '{students[3]}'")
     records.execute(f"UPDATE tutors SET is_active = false WHERE id = '{tutors[4]}'")
 
-    assert store_pairs(engine, MODEL, block) == 6 * 4
+    assert store_pairs(engine, MODEL, block, NOW) == 6 * 4
     assert {row[7] for row in stored(records).values()} == {"v1"}
 
 
@@ -160,7 +160,7 @@ def test_a_student_deleted_while_nothing_is_stored(
     [block] = predict_blocks(read_people(engine, NOW), MODEL)
     records.execute(f"DELETE FROM students WHERE id = '{people[0][3]}'")
 
-    assert store_pairs(engine, MODEL, block) == 6 * 5
+    assert store_pairs(engine, MODEL, block, NOW) == 6 * 5
 
 
 def test_a_block_that_fails_stops_the_job(

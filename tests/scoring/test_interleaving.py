@@ -1,0 +1,126 @@
+"""Two runs of one job that overlap: what a later moment says stays, whichever run ends last."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine
+
+from modelling.store import promote, save_challenger
+from scoring.pair_store import store_pairs
+from scoring.pairs import predict_blocks, predict_pairs, read_people
+from scoring.sessions import predict_upcoming
+from scoring.tutors import score_tutors, score_tutors_within
+from tests.scoring.conftest import NOW, Records, days_ago, serve
+from tests.scoring.made_up_model import make_artifact
+from tqs.errors import ModelError
+
+LATER = NOW + timedelta(minutes=5)
+MODEL, RULE = serve("match"), serve("match", rule=True)
+
+
+def wait_for_lock(records: Records, run: Future[Any]) -> None:
+    """Until a run of this database waits for another one."""
+    end = time.monotonic() + 30
+    waiting = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while not records.rows(waiting)[0][0]:
+        assert not run.done(), "it did not wait"
+        assert time.monotonic() < end
+
+
+@pytest.mark.parametrize("asked", [None, "the tutor"])
+def test_scores_are_read_after_the_wait_for_another_run(engine: Engine, records: Records, asked: str | None) -> None:
+    tutor = records.tutor(1)
+    records.session(tutor, days_ago(1))
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as first:
+            score_tutors_within(first, NOW, tutors=[tutor])
+            run = pool.submit(score_tutors, engine, LATER, tutors=[tutor] if asked else None)
+            wait_for_lock(records, run)
+            records.session(tutor, days_ago(2), "rescheduled")
+        run.result()
+    assert records.rows("SELECT total_sessions_7d, tutor_reschedules_7d FROM tutor_scores") == [(2, 1)]
+
+
+def test_a_run_of_an_earlier_moment_takes_no_score_back(engine: Engine, records: Records) -> None:
+    tutor = records.tutor(1)
+    records.session(tutor, days_ago(1))
+    records.session(tutor, days_ago(2), "no_show", outcome_recorded_at=NOW + timedelta(minutes=1))
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as first:
+            score_tutors_within(first, LATER)
+            run = pool.submit(score_tutors, engine, NOW)  # at NOW nobody knew of the no-show
+            wait_for_lock(records, run)
+        report = run.result()
+    assert records.rows("SELECT total_sessions_7d, no_shows_90d, last_calculated_at FROM tutor_scores") == [
+        (2, 1, LATER)
+    ]
+    assert report.written == 0
+
+
+def test_parts_of_different_tutors_go_on_beside_each_other(engine: Engine, records: Records) -> None:
+    ada, bob = records.tutor(1), records.tutor(2)
+    with engine.begin() as first:
+        score_tutors_within(first, NOW, tutors=[ada])
+        assert score_tutors(engine, NOW, tutors=[bob]).written == 1
+
+
+def test_a_session_keeps_the_prediction_of_the_later_moment(engine: Engine, records: Records) -> None:
+    records.session(records.tutor(1), NOW + timedelta(days=1), "scheduled")
+    models = {"no_show": serve("no_show")}
+    predict_upcoming(engine, models, LATER, targets=["no_show"])
+    [report] = predict_upcoming(engine, models, NOW, targets=["no_show"])
+    assert (report.written, report.unchanged) == (0, 1)
+    assert records.rows("SELECT predicted_at FROM session_reschedule_predictions") == [(LATER,)]
+    assert predict_upcoming(engine, models, LATER + timedelta(hours=1), targets=["no_show"])[0].written == 1
+
+
+@pytest.fixture
+def pairs(records: Records) -> tuple[list[str], list[str]]:
+    return [records.student(i, age=12 + i) for i in range(3)], [records.tutor(i, age=30 + i) for i in range(2)]
+
+
+@pytest.mark.parametrize("stored_before", [False, True])
+def test_a_block_of_an_earlier_moment_overwrites_no_pair(
+    engine: Engine, records: Records, pairs: tuple[list[str], list[str]], stored_before: bool
+) -> None:
+    if stored_before:
+        predict_pairs(engine, MODEL, days_ago(1))
+    [slow] = predict_blocks(read_people(engine, NOW), MODEL)
+    assert predict_pairs(engine, RULE, LATER).written == 6
+
+    assert store_pairs(engine, MODEL, slow, NOW) == 0
+
+    assert set(records.rows("SELECT model_version, updated_at FROM match_predictions")) == {("rule", LATER)}
+
+
+def test_a_block_of_a_model_that_was_replaced_is_not_stored(
+    engine: Engine, records: Records, pairs: tuple[list[str], list[str]]
+) -> None:
+    for seed, before in ((1, None), (2, "v1")):
+        version = save_challenger(engine, make_artifact("match", seed=seed)).version
+        promote(engine, "match", version, expected_champion=before, reason="a test", actor="test")
+
+    for old in (MODEL, RULE):
+        with pytest.raises(ModelError, match=r"v2 is the champion of match by now.*predicted by (v1|rule)"):
+            predict_pairs(engine, old, NOW)
+
+    assert records.rows("SELECT FROM match_predictions") == []
+
+
+def test_a_first_block_leaves_out_a_tutor_who_left_meanwhile(
+    engine: Engine, records: Records, pairs: tuple[list[str], list[str]]
+) -> None:
+    students, tutors = pairs
+    [block] = predict_blocks(read_people(engine, NOW), MODEL)
+    records.execute(f"UPDATE tutors SET is_active = false WHERE id = '{tutors[0]}'")
+
+    assert store_pairs(engine, MODEL, block, NOW) == 3
+
+    stored = records.rows("SELECT student_id::text, tutor_id::text FROM match_predictions")
+    assert {tuple(row) for row in stored} == set(itertools.product(students, tutors[1:]))
