@@ -18,7 +18,10 @@ from tqs.settings import load_settings
 
 @flow(name="predict-upcoming")
 def predict_upcoming() -> list[dict[str, Any]]:
-    """Score all tutors and predict the sessions of the next 14 days; rows that would not change stay as they are."""
+    """Score all tutors, rewriting the scores that changed, and predict the sessions of the next 14 days.
+
+    Every prediction is rewritten: the time until a session is a feature, and another one in each run.
+    """
     settings, now = load_settings(), datetime.now(UTC)
     with open_databases(settings) as databases:
         tutors = score_tutors(databases.app, now)
