@@ -41,19 +41,27 @@ class Spans:
 
 @dataclass(frozen=True, slots=True)
 class SessionSample:
-    """Rows of the given sessions, with the moment at which each is looked at and its label, all (n,)."""
+    """Rows of the given sessions, with the moment at which each is looked at and its label, all (n,).
+
+    label_known: when the label was settled, µs: when the outcome became known; the scheduled end where nobody told it.
+    """
 
     row: Int64
     as_of: Int64
     label: Int8
+    label_known: Int64
     counts: SampleCounts
 
 
 @dataclass(frozen=True, slots=True)
 class PairSample:
-    """Pairs with the moment at which each is looked at (`first_booked`) and its label (`churned`)."""
+    """Pairs with the moment at which each is looked at (`first_booked`) and its label (`churned`).
+
+    label_known: when the label was settled, (n,) µs: 30 days after the first session.
+    """
 
     pairs: Pairs
+    label_known: Int64
     counts: SampleCounts
 
 
@@ -68,11 +76,12 @@ def sample_sessions(sessions: Sessions, target: str, cut_off: int) -> SessionSam
     width = np.maximum(sessions.scheduled - earliest, 0)
     as_of = earliest + (uniform_of(sessions.id) * width).astype(np.int64)
     minutes = np.where(np.isfinite(sessions.duration), sessions.duration, DEFAULT_DURATION_MINUTES)
+    end = sessions.scheduled + (minutes * MINUTE_US).astype(np.int64)
     told = sessions.outcome_known < cut_off
 
     sieve = _Sieve(len(sessions))
     sieve.drop("booking not known at the cut-off", sessions.booking_known >= cut_off)
-    sieve.drop("not over at the cut-off", sessions.scheduled + (minutes * MINUTE_US).astype(np.int64) >= cut_off)
+    sieve.drop("not over at the cut-off", end >= cut_off)
     sieve.drop("history only", sessions.scheduled < spans.history_only_until)
     sieve.drop("booking recorded after the start", width == 0)
     sieve.drop("outcome known before it is looked at", sessions.outcome_known < as_of)
@@ -80,7 +89,8 @@ def sample_sessions(sessions: Sessions, target: str, cut_off: int) -> SessionSam
         sieve.drop("rescheduled", told & (sessions.status == RESCHEDULED))
     row = np.flatnonzero(sieve.stays)
     label = label_sessions(sessions.take(row), target, as_of[row], cut_off)
-    return SessionSample(row, as_of[row], label, sieve.counts(label, untold=int((~told[row]).sum())))
+    label_known = np.where(told, sessions.outcome_known, end)[row]
+    return SessionSample(row, as_of[row], label, label_known, sieve.counts(label, untold=int((~told[row]).sum())))
 
 
 def sample_pairs(sessions: Sessions, cut_off: int) -> PairSample:
@@ -92,10 +102,11 @@ def sample_pairs(sessions: Sessions, cut_off: int) -> PairSample:
     pairs = label_pairs(sessions.take(sessions.booking_known < cut_off), assumed_lead=spans.horizon)
     sieve = _Sieve(len(pairs))
     sieve.drop("history only", pairs.first_scheduled < spans.history_only_until)
-    sieve.drop("less than 30 days to the cut-off", pairs.first_scheduled + RETURN_WINDOW_US >= cut_off)
+    label_known = pairs.first_scheduled + RETURN_WINDOW_US
+    sieve.drop("less than 30 days to the cut-off", label_known >= cut_off)
     sieve.drop("booked after the start", pairs.first_booked >= pairs.first_scheduled)
     kept = pairs.take(sieve.stays)
-    return PairSample(kept, sieve.counts(kept.churned, untold=0))
+    return PairSample(kept, label_known[sieve.stays], sieve.counts(kept.churned, untold=0))
 
 
 def spans_of(sessions: Sessions, cut_off: int) -> Spans:
@@ -114,7 +125,8 @@ def spans_of(sessions: Sessions, cut_off: int) -> Spans:
 def gap_of(target: str, horizon: int) -> int:
     """Time between training and evaluation, µs: one horizon; for `match` the 30 days of the label come on top.
 
-    With it no label of a training row becomes known after the first moment at which evaluation looks.
+    With it every lead time occurs on both sides. Which labels were known in time is checked row by row on top of it
+    (`features.boundary`): a pair may be booked more than a horizon ahead, an outcome told late.
     """
     return horizon + RETURN_WINDOW_US if target == "match" else horizon
 

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from features.boundary import find_boundary
 from features.catalogue import names_of
 from features.matrix import pair_features, session_features, session_features_from_counts
 from features.sample import SampleCounts, assign_part, gap_of, sample_pairs, sample_sessions, spans_of
-from records.columns import History, Int64
+from records.columns import Bool, History, Int64
 from tqs.errors import UnfitDataError
 
 __all__ = [
@@ -26,6 +27,11 @@ __all__ = [
 
 FEWEST_ROWS: Final = 500
 FEWEST_OF_A_CLASS: Final = 50
+UNUSED_PARTS: Final = {
+    "gap": "between development and test",
+    "known late": "label known after the test part is looked at",
+    "looked at early": "of the test part, looked at before the labels of development were known",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +39,9 @@ class TrainingTable:
     """Rows to learn from, and how they came about.
 
     frame    the features in catalogue order (float64), `session_id` or `student_id` and `tutor_id` (text), `as_of` and
-             `scheduled_time` (timestamps in UTC), `label` (int8), `part` ("development" or "test"); ordered by
-             scheduled_time, then id
+             `scheduled_time` (timestamps in UTC), `label` (int8), `label_known` (timestamp in UTC: when the label was
+             settled), `part` ("development" or "test"); ordered by scheduled_time, then id. Every label of the
+             development part was known before the first as_of of the test part
     counts   rows looked at, and how many left why
     horizon  µs: how far ahead of its session a row is looked at, at most
     gap      µs: time between the newest development row and the oldest test row, and so between folds
@@ -59,20 +66,21 @@ def training_table(history: History, target: str, cut_off: int, timezone: str = 
     if target == "match":
         pair_sample = sample_pairs(sessions, cut_off)
         counts, pairs = pair_sample.counts, pair_sample.pairs
-        part = assign_part(pairs.first_scheduled, gap)
+        part = _part_rows(pairs.first_scheduled, pairs.first_booked, pair_sample.label_known, gap)
         order = np.lexsort((pairs.tutor, pairs.student, pairs.first_scheduled))
-        order = order[part[order] != "gap"]
-        pairs = pairs.take(order)
+        order = order[_is_used(part[order])]
+        pairs, label_known = pairs.take(order), pair_sample.label_known[order]
         as_of, scheduled, label = pairs.first_booked, pairs.first_scheduled, pairs.churned
         matrix = pair_features(history, pairs.student, pairs.tutor, as_of)
         ids = {"student_id": directory.students[pairs.student], "tutor_id": directory.tutors[pairs.tutor]}
     else:
         sample = sample_sessions(sessions, target, cut_off)
         rows, counts = sessions.take(sample.row), sample.counts
-        part = assign_part(rows.scheduled, gap)
+        part = _part_rows(rows.scheduled, sample.as_of, sample.label_known, gap)
         order = np.lexsort((*rows.id.T[::-1], rows.scheduled))
-        order = order[part[order] != "gap"]
+        order = order[_is_used(part[order])]
         rows, as_of, label = rows.take(order), sample.as_of[order], sample.label[order]
+        label_known = sample.label_known[order]
         scheduled = rows.scheduled
         matrix = session_features(history, rows, as_of, timezone)
         ids = {"session_id": uuid_texts(rows.id)}
@@ -83,14 +91,30 @@ def training_table(history: History, target: str, cut_off: int, timezone: str = 
     frame["as_of"] = _timestamps(as_of)
     frame["scheduled_time"] = _timestamps(scheduled)
     frame["label"] = label
-    frame["part"] = part[order].astype(object)
+    frame["label_known"] = _timestamps(label_known)
+    frame["part"] = part[order]
     counts = replace(
         counts,
-        left=counts.left | {"between development and test": len(part) - len(order)},
+        left=counts.left | {reason: int((part == name).sum()) for name, reason in UNUSED_PARTS.items()},
         rows=len(frame),
         positives=int(label.sum()),
     )
     return TrainingTable(frame, counts, horizon, gap)
+
+
+def _part_rows(scheduled: Int64, as_of: Int64, label_known: Int64, gap: int) -> NDArray[np.object_]:
+    """The part of each row, (n,): "development", "test" or one of UNUSED_PARTS."""
+    part: NDArray[np.object_] = assign_part(scheduled, gap).astype(object)
+    learned, judged = part == "development", part == "test"
+    boundary = find_boundary(label_known[learned], as_of[judged])
+    part[learned & (label_known >= boundary)] = "known late"
+    part[judged & (as_of < boundary)] = "looked at early"
+    return part
+
+
+def _is_used(part: NDArray[np.object_]) -> Bool:
+    used: Bool = (part == "development") | (part == "test")
+    return used
 
 
 def require_trainable(frame: pd.DataFrame, target: str) -> None:

@@ -22,7 +22,7 @@ def usable_cpus(quota: Path = QUOTA) -> int:
 
 
 def _cpus_of_quota(quota: Path) -> int | None:
-    """Two fields, microseconds granted of microseconds: "150000 100000" is one and a half processors, "max" no limit."""
+    """Microseconds granted of microseconds: "150000 100000" is one and a half processors, "max" no limit."""
     if not quota.is_file():
         return None
     granted, period = quota.read_text().split()

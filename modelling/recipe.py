@@ -25,7 +25,7 @@ from modelling.pipeline import fit_pipeline
 from modelling.predictor import Predictor
 from modelling.reliability import Reliability, measure_reliability
 from modelling.risk import RiskThresholds
-from modelling.split import expanding_folds
+from modelling.split import RowTimes, expanding_folds
 from modelling.tuning import Progress, Search, out_of_fold_log_odds, tune_trees
 from tqs.errors import UnfitDataError
 
@@ -118,7 +118,8 @@ def train_model(
 
     Parameters
     ----------
-    frame: as `features.table.training_table` gives it: features, `scheduled_time`, `label`, `part`.
+    frame: as `features.table.training_table` gives it: features, `scheduled_time`, `as_of`, `label`, `label_known`,
+        `part`.
     gap: µs left out at every boundary in time (`TrainingTable.gap`).
     champion: the model that serves, to compare with.
     storage, study_name, progress: see `modelling.tuning.tune_trees`.
@@ -133,9 +134,8 @@ def train_model(
     _require_both_classes(development, test, target)
     X, y = _matrix(development, features)
     X_test, y_test = _matrix(test, features)
-    scheduled = development["scheduled_time"].dt.as_unit("us").astype(np.int64).to_numpy()
 
-    folds = expanding_folds(scheduled, y, gap)
+    folds = expanding_folds(RowTimes.of_frame(development), y, gap)
     search = tune_trees(
         X, y, folds,
         trials=trials, seed=seed, threads=threads, storage=storage, study_name=study_name, progress=progress,

@@ -1,18 +1,21 @@
 """Splits by time: what a model learns from lies wholly before what it is judged on.
 
-At every boundary one horizon is left out of the training side (for `match`, whose labels look ahead, one label
-window). An as_of lies at most a horizon before its scheduled time, so no training outcome became known after an
-as_of that is evaluated, and every lead time occurs on both sides.
+At every boundary one horizon is left out of the training side (for `match`, whose labels look ahead, the 30 days of
+the label too), so that every lead time occurs on both sides. The few rows that reach over it all the same (a pair
+booked two months ahead, an outcome told late) are left out by `features.boundary`: no training label became known at
+or after an as_of that is evaluated.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from features.boundary import find_boundary
 from tqs.errors import UnfitDataError
 
 Int64 = NDArray[np.int64]
@@ -25,6 +28,21 @@ MINORITY_ROWS: Final = 5  # fewer rows of a class in a part of a fold say nothin
 
 
 @dataclass(frozen=True, slots=True)
+class RowTimes:
+    """When each row's session is scheduled, when it is looked at and when its label was known, (n,) µs each."""
+
+    scheduled: Int64
+    as_of: Int64
+    label_known: Int64
+
+    @classmethod
+    def of_frame(cls, frame: pd.DataFrame) -> Self:
+        """The times of a table as `features.table.training_table` gives it."""
+        named = (frame[name] for name in ("scheduled_time", "as_of", "label_known"))
+        return cls(*(times.dt.as_unit("us").astype(np.int64).to_numpy() for times in named))
+
+
+@dataclass(frozen=True, slots=True)
 class Fold:
     """Row numbers, each ascending in time. `fit` and `stop` are the training window without a gap between them."""
 
@@ -34,24 +52,25 @@ class Fold:
     score: Int64
 
 
-def expanding_folds(scheduled: Int64, labels: Int8, gap: int, folds: int = FOLDS) -> list[Fold]:
+def expanding_folds(times: RowTimes, labels: Int8, gap: int, folds: int = FOLDS) -> list[Fold]:
     """Folds of the development part whose training window grows and whose scored part moves on.
 
     Parameters
     ----------
-    scheduled: (n,) µs, in any order.
+    times: of n rows, in any order.
     labels: (n,) 0 or 1; folds in which a part has fewer than MINORITY_ROWS of a class are left out.
     gap: µs left out before each boundary, inside the training window too.
 
     Raises UnfitDataError where not even two folds are left.
     """
+    scheduled = times.scheduled
     order = np.argsort(scheduled, kind="stable")
     shares = np.linspace(FIRST_TRAINING_SHARE, 1.0, folds + 1)
     bounds = _boundaries(scheduled[order], shares[:-1])
     found = []
     for number, start in enumerate(bounds):
         end = bounds[number + 1] if number + 1 < len(bounds) else np.inf
-        fold = _make_fold(order, scheduled[order], float(start), float(end), gap)
+        fold = _make_fold(times, order, float(start), float(end), gap)
         if all(_has_both_classes(labels[part]) for part in (fold.fit, fold.stop, fold.score)):
             found.append(fold)
     if len(found) < 2:
@@ -63,17 +82,22 @@ def expanding_folds(scheduled: Int64, labels: Int8, gap: int, folds: int = FOLDS
     return found
 
 
-def _make_fold(order: Int64, times: Int64, start: float, end: float, gap: int) -> Fold:
-    """One fold: training before start − gap, scored in [start, end). times[i] belongs to row order[i]."""
-    train_end = int(np.searchsorted(times, start - gap))
-    stop_start = int(train_end * (1 - STOPPING_SHARE))
-    fit_end = int(np.searchsorted(times, times[stop_start] - gap)) if train_end else 0
-    return Fold(
-        train=order[:train_end],
-        fit=order[:fit_end],
-        stop=order[stop_start:train_end],
-        score=order[np.searchsorted(times, start) : np.searchsorted(times, end)],
-    )
+def _make_fold(times: RowTimes, order: Int64, start: float, end: float, gap: int) -> Fold:
+    """One fold: training before start − gap, scored in [start, end). `order` sorts the rows by scheduled time."""
+    scheduled = times.scheduled[order]
+    first, last = np.searchsorted(scheduled, [start, end])
+    train, score = _separate(times, order[: np.searchsorted(scheduled, start - gap)], order[first:last])
+    stop = train[int(len(train) * (1 - STOPPING_SHARE)) :]
+    learned = times.scheduled[train]
+    fit_end = np.searchsorted(learned, learned[-len(stop)] - gap) if len(stop) else 0
+    fit, stop = _separate(times, train[:fit_end], stop)
+    return Fold(train, fit, stop, score)
+
+
+def _separate(times: RowTimes, learned: Int64, judged: Int64) -> tuple[Int64, Int64]:
+    """The rows of both sides without those that reach over the boundary."""
+    boundary = find_boundary(times.label_known[learned], times.as_of[judged])
+    return learned[times.label_known[learned] < boundary], judged[times.as_of[judged] >= boundary]
 
 
 def _boundaries(times: Int64, shares: NDArray[np.float64]) -> Int64:

@@ -24,7 +24,7 @@ def as_microseconds(column):
 def test_columns_and_types(target):
     frame = training_table(HISTORY, target, CUT_OFF).frame
     ids = ["student_id", "tutor_id"] if target == "match" else ["session_id"]
-    assert list(frame.columns) == [*names_of(target), *ids, "as_of", "scheduled_time", "label", "part"]
+    assert list(frame.columns) == [*names_of(target), *ids, "as_of", "scheduled_time", "label", "label_known", "part"]
     assert {str(frame[name].dtype) for name in names_of(target)} == {"float64"}
     assert str(frame["as_of"].dtype) == str(frame["scheduled_time"].dtype) == "datetime64[us, UTC]"
     assert frame["label"].dtype == np.int8
@@ -61,12 +61,35 @@ def test_parts_and_counts(target, gap):
     table = training_table(HISTORY, target, CUT_OFF)
     part, scheduled = table.frame["part"], table.frame["scheduled_time"]
     between = scheduled[part == "test"].min() - scheduled[part == "development"].max()
-    assert pd.Timedelta(days=gap) < between < pd.Timedelta(days=gap + 7)
+    assert pd.Timedelta(days=gap) < between < pd.Timedelta(days=gap + 14)
     assert (table.horizon, table.gap) == (14 * DAY, gap * DAY)
     counts = table.counts
     assert counts.rows == len(table.frame) == counts.considered - sum(counts.left.values())
     assert counts.positives == table.frame["label"].sum()
     assert counts.left["between development and test"] > 0
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_label_of_development_became_known_after_a_test_row_is_looked_at(target):
+    """Among the pairs some are booked long before their start, among the sessions some outcomes are told late."""
+    frame = training_table(HISTORY, target, CUT_OFF).frame
+    development, test = frame[frame["part"] == "development"], frame[frame["part"] == "test"]
+    assert development["label_known"].max() < test["as_of"].min()
+    assert (frame["label_known"] >= frame["as_of"]).all()
+    assert min(len(development), len(test)) > 0
+
+
+def test_a_label_is_known_when_its_outcome_is_or_its_window_is_over():
+    frame = training_table(HISTORY, "match", CUT_OFF).frame
+    assert (frame["label_known"] - frame["scheduled_time"] == pd.Timedelta(days=30)).all()
+    frame = training_table(HISTORY, "no_show", CUT_OFF).frame
+    sessions = HISTORY.sessions
+    row = pd.Series(np.arange(len(sessions)), index=uuid_texts(sessions.id))[frame["session_id"]].to_numpy()
+    minutes = np.where(np.isfinite(sessions.duration[row]), sessions.duration[row], 60)
+    ends = sessions.scheduled[row] + (minutes * 60e6).astype(np.int64)
+    known = sessions.outcome_known[row]
+    expected = np.where(known < CUT_OFF, known, ends)
+    assert expected.tolist() == as_microseconds(frame["label_known"]).tolist()
 
 
 def test_the_order_of_the_records_changes_nothing():

@@ -30,6 +30,7 @@ def make_table(rows: int = 6000, target: str = "reschedule", seed: int = 3) -> t
     frame["as_of"] = scheduled - pd.Timedelta(days=2)
     frame["scheduled_time"] = scheduled
     frame["label"] = (rng.random(rows) < p).astype(np.int8)
+    frame["label_known"] = scheduled + pd.Timedelta(hours=1)
     times = scheduled.as_unit("us").asi8
     boundary = times[int(0.8 * rows)]
     frame["part"] = np.where(times >= boundary, "test", "development")

@@ -10,14 +10,15 @@ import xgboost
 from modelling import tuning
 from modelling.evaluation import log_losses
 from modelling.pipeline import TreeParameters
-from modelling.split import expanding_folds
+from modelling.split import RowTimes, expanding_folds
 from modelling.tuning import Search, out_of_fold_log_odds, tune_trees
 
 
 @pytest.fixture(scope="module")
 def rows(problem):
     X, y, p = (part[:2500] for part in problem)
-    return X, y, p, expanding_folds(np.arange(len(y), dtype=np.int64), y, gap=20, folds=3)
+    at = np.arange(len(y), dtype=np.int64)
+    return X, y, p, expanding_folds(RowTimes(at, at, at), y, gap=20, folds=3)
 
 
 def test_the_search_finds_what_beats_the_base_rate_and_comes_near_the_truth(rows):
