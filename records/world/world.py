@@ -156,9 +156,8 @@ def _name_sessions(outcomes: Outcomes, pairs: Pairs, seed: int) -> NDArray[np.ob
     """Ids of what makes a session: who meets, when it was booked and for when; so another `end` reuses none of them."""
     whose = {"tutor": pairs.tutor[outcomes.pair], "student": pairs.student[outcomes.pair]}
     keys = pd.DataFrame({**whose, "booked": outcomes.booked, "scheduled": outcomes.scheduled})
-    alike = keys.groupby(list(keys), sort=False).cumcount()  # a series may put two lessons on one moment
-    columns = [keys[name].to_numpy(dtype=np.int64) for name in keys]
-    return make_uuids("session", seed, fold_keys(*columns, alike.to_numpy(dtype=np.int64)))
+    keys["nth"] = keys.groupby(list(keys), sort=False).cumcount()  # a series may put two lessons on one moment
+    return make_uuids("session", seed, fold_keys(*keys.to_numpy(dtype=np.int64).T))
 
 
 def _only(mask: Bool, values: NDArray[np.object_]) -> NDArray[np.object_]:
