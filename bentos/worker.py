@@ -21,9 +21,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from access.ring import KeyRing, read_key_ring
 from bentos.serving import ServingModels
 from bentos.throttle import RefusalCounter
-from modelling.artifact import Artifact
-from modelling.canary import check_artifact, check_golden_rows
-from modelling.store import champion_versions
+from modelling.store import read_champion_versions
 from records.engine import Databases
 from tqs.settings import Settings
 
@@ -75,8 +73,9 @@ class Worker:
     async def start(self) -> None:
         """First beat, first load of the models, and the tasks that go on. A database that is down delays nothing."""
         await self._run(self._beat)
-        await self._refresh_models(check_golden_rows)
-        self._tasks = [asyncio.create_task(self._keep_beating()), asyncio.create_task(self._keep_models_fresh())]
+        self._tasks = [asyncio.create_task(self._keep_beating())]  # a check of the models takes seconds
+        await self._refresh_models()
+        self._tasks.append(asyncio.create_task(self._keep_models_fresh()))
 
     async def stop(self) -> None:
         """End the tasks and let go of the database."""
@@ -134,12 +133,12 @@ class Worker:
     async def _keep_models_fresh(self) -> None:
         while True:
             await asyncio.sleep(MODEL_CHECK_S)
-            await self._refresh_models(check_artifact)
+            await self._refresh_models()
 
-    async def _refresh_models(self, check: Callable[[Artifact], None]) -> None:
+    async def _refresh_models(self) -> None:
         pulse = self.pulse
         if pulse.error is None and self.models.needs_refresh(pulse.champions):
-            await self._run(lambda: self.models.refresh(pulse.champions, check))
+            await self._run(lambda: self.models.refresh(pulse.champions))
 
     async def _run(self, step: Callable[[], None]) -> None:
         """Run a step in the pool. A failure is logged and the next round tries again: these tasks never end."""
@@ -150,8 +149,7 @@ class Worker:
 
     def _beat(self) -> None:
         try:
-            keys, queue = self._read_state()
-            champions = champion_versions(self.engine)
+            found = self._read_state()
         except SQLAlchemyError as error:
             said = _say(error)
             if self.pulse.error is None:
@@ -160,13 +158,15 @@ class Worker:
         else:
             if self.pulse.error is not None:
                 log.info("the database answers")
-            self.pulse = Pulse(time.monotonic(), keys, queue, champions)
+            self.pulse = found
 
-    def _read_state(self) -> tuple[KeyRing, Queue]:
+    def _read_state(self) -> Pulse:
         with self.engine.begin() as connection:
             connection.execute(text(f"SET LOCAL statement_timeout = {BEAT_TIMEOUT_MS}"))
             row = connection.execute(_QUEUE).one()
-            return read_key_ring(connection, self.settings.api_key), Queue(row.pending, row.failed, row.oldest_seconds)
+            keys = read_key_ring(connection, self.settings.api_key)
+            champions = read_champion_versions(connection)
+        return Pulse(time.monotonic(), keys, Queue(row.pending, row.failed, row.oldest_seconds), champions)
 
 
 _QUEUE: Final = text(

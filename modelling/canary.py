@@ -24,10 +24,14 @@ TIME_LIMIT_S: Final = 60.0
 _REFUSED: Final = 3
 
 
+class UncheckedModelError(ModelError):
+    """The check did not end in time: it says nothing about the model, and may be tried again."""
+
+
 def check_artifact(artifact: Artifact, time_limit_s: float = TIME_LIMIT_S) -> None:
     """Check that a child process can load the artifact and gets its golden probabilities.
 
-    Raises ModelError saying what happened to the child otherwise.
+    Raises ModelError saying what happened to the child otherwise; UncheckedModelError where it took too long.
     """
     request = f"{artifact.sha256} {len(artifact.manifest_bytes)}\n".encode()
     room = str(Path(__file__).parents[1])
@@ -42,9 +46,9 @@ def check_artifact(artifact: Artifact, time_limit_s: float = TIME_LIMIT_S) -> No
             env={**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"},
         )
     except subprocess.TimeoutExpired as error:
-        raise ModelError(
+        raise UncheckedModelError(
             f"model {artifact.version or '(unsaved)'} of {artifact.target} was not loaded within {time_limit_s:g} s; "
-            "it does not serve"
+            "it does not serve until it was checked"
         ) from error
     if child.returncode == 0:
         return

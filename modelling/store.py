@@ -57,6 +57,11 @@ def load_champion(engine: Engine, target: str) -> Artifact | None:
     return _load(engine, models.c.target == target, models.c.alias == "champion")
 
 
+def load_previous(engine: Engine, target: str) -> Artifact | None:
+    """The model that served `target` before its champion, checked; None where there was none. Raises as before."""
+    return _load(engine, models.c.target == target, models.c.alias == "previous")
+
+
 def load_model(engine: Engine, target: str, version: str) -> Artifact:
     """A saved model by its version, checked. Raises ModelError where there is no such model or it is damaged."""
     artifact = _load(engine, models.c.target == target, models.c.version == version)
@@ -68,8 +73,13 @@ def load_model(engine: Engine, target: str, version: str) -> Artifact:
 def champion_versions(engine: Engine) -> dict[str, str]:
     """Target to version of its champion: what a server compares with what it has loaded."""
     with engine.connect() as connection:
-        rows = connection.execute(select(models.c.target, models.c.version).where(models.c.alias == "champion"))
-        return {row.target: row.version for row in rows}
+        return read_champion_versions(connection)
+
+
+def read_champion_versions(connection: Connection) -> dict[str, str]:
+    """As `champion_versions`, inside the connection's transaction."""
+    rows = connection.execute(select(models.c.target, models.c.version).where(models.c.alias == "champion"))
+    return {row.target: row.version for row in rows}
 
 
 def list_models(engine: Engine, target: str | None = None) -> list[ModelRow]:

@@ -12,11 +12,11 @@ from sqlalchemy import Engine
 
 from features.catalogue import names_of
 from modelling.artifact import Artifact
-from modelling.canary import check_golden_rows
+from modelling.canary import UncheckedModelError, check_golden_rows
 from modelling.fallback import RULE_VERSION, predict_by_rule
 from modelling.predictor import Predictor
 from modelling.risk import RiskThresholds, risk_codes
-from modelling.store import load_champion
+from modelling.store import load_champion, load_previous
 from records.columns import TARGETS, Float64
 from tqs.errors import ModelError
 from tqs.settings import Settings
@@ -29,12 +29,14 @@ class ServedModel:
     """What answers for a target: the champion's predictor, or the rule where `predictor` is None.
 
     refusal: why there is a champion that does not serve; None where it serves or where there is none.
+    unchecked: whether it is refused only for a check that did not end in time, so that it may serve yet.
     """
 
     target: str
     thresholds: RiskThresholds
     predictor: Predictor | None = None
     refusal: str | None = None
+    unchecked: bool = False
 
     @property
     def version(self) -> str:
@@ -64,7 +66,7 @@ def load_models(
     *,
     check: Callable[[Artifact], None] = check_golden_rows,
 ) -> dict[str, ServedModel]:
-    """The champion of each target with the risk thresholds of the settings; the rule where none can serve.
+    """The champion of each target with the risk thresholds of the settings; else the previous one, else the rule.
 
     check: raises ModelError for a champion that must not serve; `modelling.canary.check_artifact` does it in a child
     process, for a server that must outlive a model that crashes.
@@ -75,14 +77,31 @@ def load_models(
 def load_served_model(
     engine: Engine, settings: Settings, target: str, *, check: Callable[[Artifact], None] = check_golden_rows
 ) -> ServedModel:
-    """What answers for one target. A champion that is refused is logged, and the rule answers with its `refusal`."""
+    """What answers for one target: the champion, where it is refused the one before it, else the rule.
+
+    A refused champion is logged and told in `refusal`.
+    """
     thresholds = RiskThresholds(*settings.risk_thresholds(target))
     try:
-        artifact = load_champion(engine, target)
-        if artifact is None:
-            return ServedModel(target, thresholds)
-        check(artifact)
-        return ServedModel(target, thresholds, Predictor.from_artifact(artifact, thresholds))
+        return ServedModel(target, thresholds, _load_predictor(load_champion(engine, target), thresholds, check))
     except ModelError as error:
-        log.error("the champion of %s does not serve, the rule answers: %s", target, error)
-        return ServedModel(target, thresholds, refusal=str(error))
+        refusal, unchecked = str(error), isinstance(error, UncheckedModelError)
+    try:
+        previous = _load_predictor(load_previous(engine, target), thresholds, check)
+    except ModelError as error:
+        log.error("the model before the champion of %s does not serve either: %s", target, error)
+        previous = None
+    if previous is not None:
+        refusal = f"{refusal}; {previous.version}, which served before it, answers"
+    served = ServedModel(target, thresholds, previous, refusal, unchecked)
+    log.error("the champion of %s does not serve, %s answers: %s", target, served.version, refusal)
+    return served
+
+
+def _load_predictor(
+    artifact: Artifact | None, thresholds: RiskThresholds, check: Callable[[Artifact], None]
+) -> Predictor | None:
+    if artifact is None:
+        return None
+    check(artifact)
+    return Predictor.from_artifact(artifact, thresholds)

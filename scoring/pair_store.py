@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 
 from modelling.risk import RISK_LEVELS
+from modelling.store import read_champion_versions
 from records.bulk import BulkColumn, Words, copy_rows
 from records.columns import Float64, Int8
 from records.tables import match_predictions
@@ -81,7 +82,7 @@ def _begin(connection: Connection, model: ServedModel) -> None:
     A champion that was refused when it was loaded does not count: what answers in its place is not called that.
     """
     run_alone(connection, "predict match")
-    champion = connection.scalar(_CHAMPION)
+    champion = read_champion_versions(connection).get("match")
     if champion not in (None, model.version) and model.refusal is None:
         raise ModelError(
             f"{champion} is the champion of match by now, these pairs were predicted by {model.version}; "
@@ -129,7 +130,6 @@ _VALUES: Final = (
 )
 _WRITTEN: Final = (*_VALUES, "updated_at")
 _INSIDE: Final = "student_id = ANY(CAST(:students AS uuid[])) AND tutor_id = ANY(CAST(:tutors AS uuid[]))"
-_CHAMPION: Final = text("SELECT version FROM models WHERE target = 'match' AND alias = 'champion'")
 _NEEDS_CARE: Final = text(
     f"""
     SELECT EXISTS (SELECT FROM match_predictions WHERE {_INSIDE})

@@ -14,8 +14,10 @@ from sqlalchemy import URL, Engine, text
 from access.keys import create_key
 from bentos import worker as worker_module
 from bentos.worker import Worker
+from modelling.store import promote, save_challenger
 from records.engine import Databases
 from tests.conftest import connect_as_owner
+from tests.scoring.made_up_model import make_artifact
 from tqs.settings import Settings
 
 
@@ -129,5 +131,43 @@ def test_a_database_that_hangs_is_told_by_the_age_of_the_beat(
         monkeypatch.setattr(worker_module.time, "monotonic", lambda: later)
         assert not worker.is_healthy
         assert not worker.is_connected
+
+    run_worker(database_url, tmp_path, steps)
+
+
+def test_a_model_that_kills_its_process_does_not_kill_the_worker(
+    database_url: URL, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the start, too, a champion is loaded here only after a child process lived through it."""
+    version = save_challenger(engine, make_artifact("no_show")).version
+    promote(engine, "no_show", version, expected_champion=None, reason="a test", actor="test")
+    deadly = tmp_path / "deadly"
+    deadly.mkdir()
+    (deadly / "sitecustomize.py").write_text("import os, sys\nos._exit(11)\n")  # for children only
+    monkeypatch.setenv("PYTHONPATH", str(deadly))
+
+    async def steps(worker: Worker) -> None:
+        serving = worker.models.serving["no_show"]
+        assert serving.model.fallback
+        assert serving.refusal is not None
+        assert "the process ended with 11" in serving.refusal
+        assert worker.is_healthy
+
+    run_worker(database_url, tmp_path, steps)
+
+
+def test_the_champions_are_asked_for_under_the_time_limit_of_a_beat(
+    database_url: URL, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker_module, "BEAT_TIMEOUT_MS", 200)
+
+    async def steps(worker: Worker) -> None:
+        assert worker.is_connected
+        with engine.begin() as other:
+            other.execute(text("LOCK TABLE models IN ACCESS EXCLUSIVE MODE"))
+            async with asyncio.timeout(20):
+                while worker.pulse.error is None:
+                    await worker.newer_keys()
+            assert "statement timeout" in worker.pulse.error
 
     run_worker(database_url, tmp_path, steps)
