@@ -17,6 +17,7 @@ Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
 
 TINY: Final = 1e-15
+RULE_DOUBT: Final = 1e-3
 SMALLEST_GROUP: Final = 50
 
 
@@ -56,6 +57,14 @@ def log_losses(labels: Int8, probabilities: NDArray[np.floating]) -> Float64:
     p = np.clip(probabilities.astype(np.float64), TINY, 1 - TINY)
     losses: Float64 = -np.log(np.where(labels == 1, p, 1 - p))
     return losses
+
+
+def rule_losses(labels: Int8, rule: NDArray[np.floating]) -> Float64:
+    """Each row's log loss (n,) of a rule of thumb, as if it never said more than 999 in 1,000.
+
+    A rule that says 0 or 1 and is wrong once would else have no finite loss.
+    """
+    return log_losses(labels, np.clip(rule, RULE_DOUBT, 1 - RULE_DOUBT))
 
 
 def evaluate(labels: Int8, probabilities: Float64, thresholds: RiskThresholds, *, seed: int = 0) -> Evaluation:

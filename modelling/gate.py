@@ -9,16 +9,19 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from modelling.evaluation import Evaluation, log_losses
+from modelling.evaluation import Evaluation, log_losses, rule_losses
 from modelling.leakage import HIGHEST_AUC
 
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
+Bool = NDArray[np.bool_]
 
 STANDARD_ERRORS: Final = 2.0
 LARGEST_ECE: Final = 0.35  # of the base rate
 LARGEST_MEAN_SHIFT: Final = 0.35  # of what happened
 WARNING_SHARE: Final = 0.5  # of either limit
+FEWEST_COMPARABLE: Final = 500  # rows that the champion did not learn from
+FEWEST_COMPARABLE_OF_A_CLASS: Final = 50
 DOMINANT_CONCEPT: Final = 0.5  # of the gain
 
 
@@ -69,22 +72,28 @@ def judge(
     base_rate: float,
     rule: Float64,
     champion: Float64 | None,
+    comparable: Bool | None = None,
     leakage: Mapping[str, float],
     concepts: Mapping[str, float],
 ) -> Verdict:
     """Judge a challenger on the test part.
 
+    A champion need not be beaten, only not be clearly better. Where the rows that it did not learn from are too few to
+    show that (FEWEST_COMPARABLE, FEWEST_COMPARABLE_OF_A_CLASS), it stays unless the challenger clearly beats it there.
+
     Parameters
     ----------
     labels, challenger, rule, champion: (n,) outcomes and the probabilities of the challenger, of the fallback rule and
         of the model that serves (None where none does), on the same rows.
+    comparable: (n,) which rows the champion cannot have learned from; all of them where not given.
     base_rate: of the development part, the probability of one who knows nothing else.
     leakage: each feature's AUC alone. concepts: share of the gain by concept.
     """
     own = log_losses(labels, challenger)
     base = compare_losses(own, log_losses(labels, np.full(len(labels), base_rate)))
-    ruled = compare_losses(own, log_losses(labels, _within(rule)))
-    reigning = None if champion is None else compare_losses(own, log_losses(labels, champion))
+    ruled = compare_losses(own, rule_losses(labels, rule))
+    rows = np.ones(len(labels), dtype=np.bool_) if comparable is None else comparable
+    reigning = None if champion is None else compare_losses(own[rows], log_losses(labels, champion)[rows])
     unfit = [
         *_leaks(leakage),
         *_not_better(base, f"the base rate {base_rate:.4f} of the development part"),
@@ -97,19 +106,34 @@ def judge(
     if reigning is not None and reigning.clearly_worse:
         lost = f"The champion's log loss is lower by {_figure(reigning)}: it stays."
         return Verdict("keep", (lost,), warnings, base, ruled, reigning)
+    if reigning is not None and _are_scarce(labels[rows]) and not reigning.clearly_better:
+        return Verdict("keep", (_scarcity(labels[rows], reigning),), warnings, base, ruled, reigning)
     return Verdict("promote", _passed(evaluation, base, ruled, reigning), warnings, base, ruled, reigning)
 
 
 def compare_losses(own: Float64, other: Float64) -> PairedDifference:
-    """Paired difference of two models' losses (n,) on the same rows."""
+    """Paired difference of two models' losses (n,) on the same rows; of fewer than two rows nothing is said (0 ± 0)."""
     difference = own - other
-    spread = float(difference.std(ddof=1)) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
+    if len(difference) < 2:
+        return PairedDifference(0.0, 0.0)
+    spread = float(difference.std(ddof=1)) / np.sqrt(len(difference))
     return PairedDifference(float(difference.mean()), float(spread))
 
 
-def _within(rule: Float64) -> Float64:
-    """A rule that says 0 or 1 and is wrong once has an infinite loss; it is judged as if it said one in a thousand."""
-    return np.clip(rule, 1e-3, 1 - 1e-3)
+def _are_scarce(labels: Int8) -> bool:
+    positives = int(labels.sum())
+    few = min(positives, len(labels) - positives) < FEWEST_COMPARABLE_OF_A_CLASS
+    return len(labels) < FEWEST_COMPARABLE or few
+
+
+def _scarcity(labels: Int8, reigning: PairedDifference) -> str:
+    return (
+        f"Only {len(labels)} rows of the test part, {int(labels.sum())} of them positive, are newer than what the "
+        f"champion learned from, too few to compare the two on ({FEWEST_COMPARABLE} and {FEWEST_COMPARABLE_OF_A_CLASS} "
+        f"of each class are needed), and on them the challenger is not clearly better "
+        f"(difference {reigning.mean:+.4f} ± {reigning.standard_error:.4f}): the champion stays; "
+        "retrain when there is newer history."
+    )
 
 
 def _leaks(leakage: Mapping[str, float]) -> list[str]:

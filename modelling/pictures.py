@@ -98,8 +98,10 @@ def draw_reliability(trained: TrainedModel) -> Figure:
     """What was predicted against what happened in each bin, with 95 % intervals; the champion beside it."""
     figure, (curve, masses) = _axes(1, 2, (11, 4.5))
     _plot_reliability(curve, trained.reliability, INK, "challenger")
-    if trained.test.champion is not None:
-        _plot_reliability(curve, measure_reliability(trained.test.labels, trained.test.champion), SECOND, "champion")
+    if trained.champion_evaluation is not None and trained.test.champion is not None:
+        rows = trained.test.comparable
+        measured = measure_reliability(trained.test.labels[rows], trained.test.champion[rows])
+        _plot_reliability(curve, measured, SECOND, "champion")
     top = 1.05 * float(max(trained.reliability.predicted.max(), trained.reliability.observed_high.max()))
     curve.plot([0, top], [0, top], color=PALE, linestyle="--", label="perfect")
     curve.set_xlim(0, top)

@@ -14,7 +14,7 @@ from features.catalogue import features_of
 from features.table import require_trainable
 from modelling.artifact import Artifact
 from modelling.calibration import Calibration, choose_calibration
-from modelling.evaluation import Evaluation, evaluate, evaluate_groups, log_losses
+from modelling.evaluation import Evaluation, evaluate, evaluate_groups, log_losses, rule_losses
 from modelling.fallback import predict_by_rule
 from modelling.gate import Verdict, judge
 from modelling.groups import group_rows
@@ -31,28 +31,35 @@ from tqs.errors import UnfitDataError
 
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
+Bool = NDArray[np.bool_]
 
 FEWEST_OF_A_CLASS_IN_A_PART: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
 class NewestPart:
-    """The newest rows, looked at once: labels and the probabilities of everything that is compared on them, (n,)."""
+    """The newest rows, looked at once: labels and the probabilities of everything that is compared on them, (n,).
+
+    comparable: which rows the champion cannot have learned from (all where there is none); it is judged on these only.
+    """
 
     labels: Int8
     challenger: Float64
     rule: Float64
     base_rate: Float64
     champion: Float64 | None
+    comparable: Bool
 
     def log_losses(self) -> dict[str, float]:
-        """Mean log loss by name, for what there is."""
-        compared = {name: getattr(self, name) for name in ("base_rate", "rule", "champion", "challenger")}
-        return {
-            name: float(log_losses(self.labels, np.clip(p, 1e-3, 1 - 1e-3) if name == "rule" else p).mean())
-            for name, p in compared.items()
-            if p is not None
+        """Mean log loss by name, for what there is; the champion's over the comparable rows."""
+        losses = {
+            "base_rate": log_losses(self.labels, self.base_rate),
+            "rule": rule_losses(self.labels, self.rule),
+            "challenger": log_losses(self.labels, self.challenger),
         }
+        if self.champion is not None and self.comparable.any():
+            losses["champion"] = log_losses(self.labels, self.champion)[self.comparable]
+        return {name: float(loss.mean()) for name, loss in losses.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +128,7 @@ def train_model(
     frame: as `features.table.training_table` gives it: features, `scheduled_time`, `as_of`, `label`, `label_known`,
         `part`.
     gap: µs left out at every boundary in time (`TrainingTable.gap`).
-    champion: the model that serves, to compare with.
+    champion: the model that serves, to compare with on the test rows that it did not learn from.
     storage, study_name, progress: see `modelling.tuning.tune_trees`.
 
     Raises UnfitDataError where the rows carry no model.
@@ -157,6 +164,7 @@ def train_model(
         rule=predict_by_rule(target, X_test, features),
         base_rate=np.full(len(y_test), y.mean()),
         champion=None if champion is None else Predictor.from_artifact(champion, threads=threads).predict(X_test),
+        comparable=_unseen_by(champion, test, gap),
     )
     evaluation = evaluate(y_test, compared.challenger, thresholds, seed=seed)
     leakage = single_feature_auc(X, y, features)
@@ -169,6 +177,7 @@ def train_model(
         base_rate=float(y.mean()),
         rule=compared.rule,
         champion=compared.champion,
+        comparable=compared.comparable,
         leakage=leakage,
         concepts=concepts,
     )
@@ -180,9 +189,7 @@ def train_model(
         calibration=calibration,
         test=compared,
         evaluation=evaluation,
-        champion_evaluation=None
-        if compared.champion is None
-        else evaluate(y_test, compared.champion, thresholds, seed=seed),
+        champion_evaluation=_evaluate_champion(compared, thresholds, seed),
         reliability=measure_reliability(y_test, compared.challenger, seed=seed),
         gains=gains,
         concepts=concepts,
@@ -191,6 +198,23 @@ def train_model(
         groups=evaluate_groups(y_test, compared.challenger, group_rows(X_test, features)),
         verdict=verdict,
     )
+
+
+def _unseen_by(champion: Artifact | None, test: pd.DataFrame, gap: int) -> Bool:
+    """Which test rows (n,) are scheduled more than the gap after the newest row that the champion learned from."""
+    if champion is None:
+        return np.ones(len(test), dtype=np.bool_)
+    newest = pd.Timestamp(champion.manifest.training.last_scheduled)
+    unseen: Bool = (test["scheduled_time"] > newest + pd.Timedelta(gap, "us")).to_numpy()
+    return unseen
+
+
+def _evaluate_champion(compared: NewestPart, thresholds: RiskThresholds, seed: int) -> Evaluation | None:
+    """The champion on the rows that it did not learn from; None where those hold not even both classes."""
+    labels = compared.labels[compared.comparable]
+    if compared.champion is None or len(set(labels.tolist())) < 2:
+        return None
+    return evaluate(labels, compared.champion[compared.comparable], thresholds, seed=seed)
 
 
 def _matrix(rows: pd.DataFrame, features: tuple[str, ...]) -> tuple[Float64, Int8]:

@@ -20,7 +20,7 @@ def outcome():
     return p, (rng.random(4000) < p).astype(np.int8)
 
 
-def ask(y, challenger, *, rule=None, champion=None, leakage=None, concepts=None, base_rate=0.14):
+def ask(y, challenger, *, rule=None, champion=None, comparable=None, leakage=None, concepts=None, base_rate=0.14):
     rule = np.full(len(y), 0.1) if rule is None else rule
     return judge(
         y,
@@ -29,6 +29,7 @@ def ask(y, challenger, *, rule=None, champion=None, leakage=None, concepts=None,
         base_rate=base_rate,
         rule=rule,
         champion=champion,
+        comparable=comparable,
         leakage=leakage or {"a": 0.7},
         concepts=concepts or {"tutor": 0.4, "time": 0.3, "lead": 0.3},
     )
@@ -131,3 +132,38 @@ def test_the_paired_difference_of_three_rows_by_hand():
     assert got.standard_error == pytest.approx(1 / np.sqrt(3))  # deviation of (−1, 0, −2) is 1
     assert not got.clearly_better
     assert compare_losses(np.array([1.0, 2.0, 3.0]), np.array([3.0, 4.0, 5.1])).clearly_better
+
+
+def first_rows(n, rows):
+    return np.arange(n) < rows
+
+
+def test_a_champion_is_compared_only_on_rows_that_it_did_not_learn_from(outcome):
+    """It knows the labels of the older rows by heart; on the others it knows no more than the base rate."""
+    p, y = outcome
+    champion = np.where(first_rows(len(y), 2000), np.where(y == 1, 0.99, 0.01), 0.14)
+    assert ask(y, p, champion=champion).decision == "keep"
+    verdict = ask(y, p, champion=champion, comparable=~first_rows(len(y), 2000))
+    assert verdict.decision == "promote"
+    assert verdict.against_champion.clearly_better
+
+
+@pytest.mark.parametrize("rows", [0, 1, 30, 499])
+def test_where_too_few_rows_are_new_to_the_champion_it_stays(outcome, rows):
+    p, y = outcome
+    verdict = ask(y, p, champion=p.copy(), comparable=first_rows(len(y), rows))
+    assert verdict.decision == "keep"
+    assert f"Only {rows} rows of the test part" in verdict.reason
+    assert ask(y, p, champion=p.copy(), comparable=first_rows(len(y), 500)).decision == "promote"
+
+
+def test_fifty_of_a_class_are_needed_too(outcome):
+    p, y = outcome
+    few = first_rows(len(y), len(y)) & ((y == 0) | (np.cumsum(y) <= 49))
+    assert ask(y, p, champion=p.copy(), comparable=few).decision == "keep"
+
+
+def test_a_champion_that_is_clearly_beaten_on_the_few_rows_goes(outcome):
+    p, y = outcome
+    poor = np.full(len(y), 0.6)
+    assert ask(y, p, champion=poor, comparable=first_rows(len(y), 300)).decision == "promote"

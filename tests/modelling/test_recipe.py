@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 
 from modelling.evaluation import log_losses
+from modelling.pictures import draw_run
 from modelling.predictor import Predictor
 from modelling.recipe import TrainedModel, train_model
 from modelling.risk import RiskThresholds
@@ -127,6 +131,34 @@ def test_a_champion_is_judged_on_the_same_rows(trained, table):
     assert again.champion_evaluation == trained.evaluation
     assert again.verdict.against_champion is not None
     assert again.verdict.decision == "promote"
+
+
+def trained_until(artifact, moment):
+    training = artifact.manifest.training.model_copy(update={"last_scheduled": moment.isoformat()})
+    return replace(artifact, manifest=artifact.manifest.model_copy(update={"training": training}))
+
+
+def test_a_champion_is_not_compared_on_rows_that_it_learned_from(trained, table):
+    newest = table[0][table[0]["part"] == "test"]
+    scheduled, labels = newest["scheduled_time"], newest["label"].to_numpy()
+    learned_until = scheduled.iloc[700] - pd.Timedelta(GAP, "us")
+    again = train_model(table[0], "reschedule", champion=trained_until(trained.artifact, learned_until), **GIVEN)
+    assert again.test.comparable.tolist() == (scheduled > scheduled.iloc[700]).tolist()
+    assert again.champion_evaluation.rows == len(newest) - 701
+    losses = log_losses(labels, again.test.champion)[701:]
+    assert again.test.log_losses()["champion"] == pytest.approx(losses.mean())
+    assert again.verdict.decision == "keep"  # 499 rows, and no better than itself
+    assert "499 rows" in again.verdict.reason
+
+
+def test_a_champion_that_learned_from_all_of_the_test_part_stays(trained, table):
+    newest = table[0]["scheduled_time"].max()
+    again = train_model(table[0], "reschedule", champion=trained_until(trained.artifact, newest), **GIVEN)
+    assert not again.test.comparable.any()
+    assert again.champion_evaluation is None
+    assert again.verdict.decision == "keep"
+    assert set(draw_run(again)) == {"search", "reliability", "importance", "comparison"}
+    assert again.compared_metrics()["champion"] is None
 
 
 def test_match_has_its_own_features_and_rule():
