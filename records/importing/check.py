@@ -146,8 +146,8 @@ def _session_rules() -> list[tuple[tuple[str, ...], Any, str]]:
             for name in ("initiator", "new_time", "cancelled_at")
         ],
         (
-            ("new_time", "original_time"),
-            lambda f: ~(f["new_time"] <= f["original_time"].fillna(f["scheduled_time"])),
+            ("new_time", "scheduled_time"),
+            lambda f: ~(f["new_time"] <= _original_time(f)),
             "new_time is not after original_time",
         ),
         (
@@ -156,6 +156,12 @@ def _session_rules() -> list[tuple[tuple[str, ...], Any, str]]:
             "cancelled_at is before booked_at",
         ),
     ]
+
+
+def _original_time(frame: pd.DataFrame) -> pd.Series[Any]:
+    """As it will be stored: scheduled_time, where the file does not say."""
+    scheduled = frame["scheduled_time"]
+    return frame["original_time"].fillna(scheduled) if "original_time" in frame else scheduled
 
 
 def _is(frame: pd.DataFrame, status: str) -> pd.Series[bool]:
