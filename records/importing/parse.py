@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Final
 from uuid import UUID
 
@@ -22,6 +23,7 @@ TIME: Final = pa.timestamp("us")  # UTC throughout
 _WORDS_FOR_TRUE = ("true", "t", "yes", "y", "1")
 _WORDS_FOR_FALSE = ("false", "f", "no", "n", "0")
 _ZONE = r"[Tt ].*(Z|z|[+-]\d\d(:?\d\d)?)$"  # only after a time of day: a date ends in -01 too
+MAX_JSON_DEPTH: Final = 100  # arrays and objects in one another; PostgreSQL's parser ends at some thousands
 _NUL_IN_JSON = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 
 
@@ -169,11 +171,22 @@ def _read_json(column: pa.Array) -> pa.Array:
 
 def _normalise_json(value: Any) -> str | None:
     try:
-        text = json.dumps(json.loads(value) if isinstance(value, str) else value, ensure_ascii=False, allow_nan=False)
+        read = json.loads(value) if isinstance(value, str) else value
+        text = json.dumps(read, ensure_ascii=False, allow_nan=False)
         text.encode()
-    except (TypeError, ValueError):  # UnicodeEncodeError, for a lone surrogate, is a ValueError
+    except (TypeError, ValueError, RecursionError):  # UnicodeEncodeError, for a lone surrogate, is a ValueError
         return None
-    return None if _NUL_IN_JSON.search(text) else text
+    return None if _NUL_IN_JSON.search(text) or _is_too_deep(read) else text
+
+
+def _is_too_deep(value: Any) -> bool:
+    level = [value]
+    for _ in range(MAX_JSON_DEPTH + 1):
+        inner = [item.values() if isinstance(item, dict) else item for item in level if isinstance(item, dict | list)]
+        if not inner:
+            return False
+        level = list(chain.from_iterable(inner))
+    return True
 
 
 def _mask(array: pa.Array) -> Bool:
@@ -186,5 +199,5 @@ _READERS: Final[dict[Reading, tuple[Callable[[pa.Array], pa.Array], str]]] = {
     "integer": (_read_integers, "a whole number"),
     "boolean": (_read_booleans, "true or false"),
     "time": (_read_times, "a time in ISO 8601, like 2026-03-01T15:00:00+00:00, between 1990 and 2100"),
-    "json": (_read_json, "JSON without NUL or lone surrogates"),
+    "json": (_read_json, f"JSON without NUL or lone surrogates, at most {MAX_JSON_DEPTH} levels deep"),
 }

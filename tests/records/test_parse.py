@@ -91,3 +91,13 @@ def test_text_is_trimmed_and_may_hold_neither_nul_nor_damage() -> None:
     dictionary = pa.array(["x", None, "x"]).dictionary_encode()
     assert parse_columns(SESSIONS, {"subject": dictionary})[0]["subject"].to_pylist() == ["x", None, "x"]
     assert parse("subject", [None, None], pa.null()) == ([None, None], [])
+
+
+def test_json_may_be_a_hundred_levels_deep_and_no_deeper() -> None:
+    def nest(depth: int) -> list[str]:
+        return ["[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth]
+
+    fine, too_deep = nest(100), [*nest(101), *nest(900), *nest(20_000), "[" * 200_000]
+    values, bad = parse("preferences_json", [*fine, *too_deep, "[[1], [2]]"], form=TUTORS)
+    assert bad == list(range(2, 2 + len(too_deep)))
+    assert [value is None for value in values] == [False] * 2 + [True] * len(too_deep) + [False]
