@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -22,9 +22,8 @@ from records.columns import (
     StudentProfiles,
     TutorProfiles,
 )
+from records.known import BOOKING_KNOWN, OUTCOME_KNOWN
 from tqs.errors import RecordsError
-
-ASSUMED_DURATION_MINUTES: Final = 60  # when a session without a length counts as over
 
 _TUTOR_NUMBERS = ("age", "experience_years", "preferred_pace", "communication_style", "confidence_level")
 _STUDENT_NUMBERS = (
@@ -151,14 +150,11 @@ def _queries(few: bool) -> dict[str, str]:
         "students": f'SELECT id FROM ({students}) p ORDER BY id COLLATE "C"',
         "sessions": f"""{known}
             SELECT s.id, t.code, u.code, s.scheduled_time, coalesce(s.booked_at, '-infinity'),
-                coalesce(greatest(s.booked_at, s.recorded_at), '-infinity'),
+                coalesce({BOOKING_KNOWN}, '-infinity'),
                 coalesce(s.duration_minutes::float8, 'NaN'),
                 {_code("s.status", STATUSES)},
                 coalesce(r.initiator = 'tutor', false),
-                CASE WHEN s.status = 'scheduled' THEN 'infinity' ELSE greatest(
-                    coalesce(r.cancelled_at, s.completed_time, s.scheduled_time
-                        + coalesce(s.duration_minutes, {ASSUMED_DURATION_MINUTES}) * interval '1 minute'),
-                    s.outcome_recorded_at) END
+                CASE WHEN s.status = 'scheduled' THEN 'infinity' ELSE {OUTCOME_KNOWN} END
             FROM {chosen} s JOIN t ON t.id = s.tutor_id JOIN u ON u.id = s.student_id
             LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'""",
         "tutor_profiles": f"""{known}

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from records.columns import MINUTE_US, MISSING, NEVER, RESCHEDULED, SCHEDULED, STATUSES, Bool, Float64, Int64, Sessions
-from records.reading import ASSUMED_DURATION_MINUTES
+from records.known import ASSUMED_DURATION_MINUTES
 from scoring.forms import PastSession, Refused
 
 LONGEST_SESSION_MINUTES: Final = 300

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from records.reading import ASSUMED_DURATION_MINUTES
+from records.known import RECORD_KNOWN
 
 WINDOW_DAYS: Final = 30
 
@@ -27,8 +27,8 @@ class RatePoint:
 def compute_rate_history(engine: Engine, tutor_id: UUID, until: datetime, *, weeks: int = 26) -> list[RatePoint]:
     """The tutor's 30-day rate at `until` and at each of the `weeks` weeks before it, oldest first.
 
-    Each point counts as scores do: sessions scheduled in (t − 30 days, t] whose outcome was known before t, so that the
-    last one is the score of `until`, and an earlier one is what a score of then said.
+    Each point counts as scores do: sessions scheduled in (t − 30 days, t] whose booking and outcome were known before
+    t, so that the last one is the score of `until`, and an earlier one is what a score of then said.
     """
     with engine.connect() as connection:
         rows = connection.execute(_STATEMENT, {"tutor": tutor_id, "until": until, "weeks": weeks}).all()
@@ -46,17 +46,14 @@ _STATEMENT: Final = text(
         SELECT CAST(:until AS timestamptz) - week * interval '168 hours' AS moment
         FROM generate_series(0, :weeks) AS week
     ), session AS (
-        SELECT s.scheduled_time, r.initiator = 'tutor' AS by_tutor, greatest(
-            coalesce(r.cancelled_at, s.completed_time, s.scheduled_time
-                + coalesce(s.duration_minutes, {ASSUMED_DURATION_MINUTES}) * interval '1 minute'),
-            s.outcome_recorded_at) AS outcome_known
+        SELECT s.scheduled_time, r.initiator = 'tutor' AS by_tutor, {RECORD_KNOWN} AS known
         FROM sessions s LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'
         WHERE s.tutor_id = :tutor AND s.status <> 'scheduled' AND s.scheduled_time <= :until
             AND s.scheduled_time > CAST(:until AS timestamptz)
                 - (:weeks * interval '168 hours' + interval '{24 * WINDOW_DAYS} hours')
     )
     SELECT moment, count(scheduled_time)::int AS sessions, (count(*) FILTER (WHERE by_tutor))::int AS rescheduled
-    FROM moment LEFT JOIN session ON scheduled_time <= moment AND outcome_known < moment
+    FROM moment LEFT JOIN session ON scheduled_time <= moment AND known < moment
         AND scheduled_time > moment - interval '{24 * WINDOW_DAYS} hours'
     GROUP BY moment ORDER BY moment
     """

@@ -10,7 +10,7 @@ from typing import Final
 from sqlalchemy import Connection, Engine, text
 
 from features.catalogue_tutor import HIGH_RISK_RATE, WINDOW_DAYS
-from records.reading import ASSUMED_DURATION_MINUTES
+from records.known import RECORD_KNOWN
 from scoring.locking import run_alone, run_in_part
 
 RISK_THRESHOLD_PERCENT: Final = round(100 * HIGH_RISK_RATE)
@@ -110,10 +110,7 @@ _STATEMENT: Final = text(
         LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'
         WHERE s.status <> 'scheduled'
             AND s.scheduled_time > :now - interval '{24 * max(WINDOW_DAYS)} hours' AND s.scheduled_time <= :now
-            AND greatest(
-                coalesce(r.cancelled_at, s.completed_time, s.scheduled_time
-                    + coalesce(s.duration_minutes, {ASSUMED_DURATION_MINUTES}) * interval '1 minute'),
-                s.outcome_recorded_at, s.booked_at, s.recorded_at) < :now
+            AND {RECORD_KNOWN} < :now
     ), counted AS (
         SELECT tutor_id, {",".join(_window_counts(days) for days in WINDOW_DAYS)},
         count(*) FILTER (WHERE no_show)::int AS no_shows_{max(WINDOW_DAYS)}d

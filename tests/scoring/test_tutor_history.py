@@ -1,11 +1,12 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import pytest
 from sqlalchemy import Engine, text
 
+from records.reading import read_history
 from scoring.tutor_history import compute_rate_history
 from scoring.tutors import score_tutors
 from tests.scoring.conftest import NOW, Records, days_ago
@@ -44,6 +45,32 @@ def test_an_outcome_counts_from_when_it_was_told(engine: Engine, records: Record
     points = compute_rate_history(engine, UUID(ada), NOW, weeks=1)
 
     assert [(point.rescheduled, point.sessions) for point in points] == [(0, 0), (1, 1)]
+
+
+def test_a_session_counts_from_when_its_booking_was_told(engine: Engine, records: Records) -> None:
+    ada = records.tutor(1)
+    records.session(ada, days_ago(9), "rescheduled", recorded_at=days_ago(3))
+    records.session(ada, days_ago(10), booked_at=days_ago(11), recorded_at=days_ago(7))
+
+    points = compute_rate_history(engine, UUID(ada), NOW, weeks=1)
+
+    # 7 days ago both had happened, but of neither had we been told before that moment
+    assert [(point.rescheduled, point.sessions) for point in points] == [(0, 0), (1, 2)]
+
+
+@pytest.mark.parametrize("told", [days_ago(0), days_ago(-1), days_ago(0.01)])
+def test_history_scores_and_reading_agree_on_a_booking_told_late(
+    engine: Engine, records: Records, told: datetime
+) -> None:
+    ada = records.tutor(1)
+    records.session(ada, days_ago(2), recorded_at=told)
+    counts = int(told < NOW)
+
+    assert compute_rate_history(engine, UUID(ada), NOW, weeks=0)[0].sessions == counts
+    score_tutors(engine, NOW)
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT total_sessions_30d FROM tutor_scores")) == counts
+    assert len(read_history(engine, until=int(NOW.timestamp()) * 1_000_000).sessions) == counts
 
 
 def test_a_session_called_off_early_counts_when_its_time_comes(engine: Engine, records: Records) -> None:

@@ -1,0 +1,19 @@
+"""From when a fact counts, in SQL over a session `s` and its reschedule `r` (none, where it is not rescheduled).
+
+greatest() and coalesce() pass over nulls: a null `recorded_at` means that we were told as it happened.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+ASSUMED_DURATION_MINUTES: Final = 60  # when a session without a length counts as over
+
+BOOKING_KNOWN: Final = "greatest(s.booked_at, s.recorded_at)"  # null: always
+
+OUTCOME_KNOWN: Final = f"""greatest(
+    coalesce(r.cancelled_at, s.completed_time, s.scheduled_time
+        + coalesce(s.duration_minutes, {ASSUMED_DURATION_MINUTES}) * interval '1 minute'),
+    s.outcome_recorded_at)"""  # of a session that is not scheduled any more
+
+RECORD_KNOWN: Final = f"greatest({OUTCOME_KNOWN}, {BOOKING_KNOWN})"  # both: that it was booked, and what became of it
