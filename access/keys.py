@@ -6,7 +6,6 @@ A key has too much entropy to be guessed from its hash, so the hash needs neithe
 from __future__ import annotations
 
 import hashlib
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,8 @@ from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from access.audit import record_action
 from records.tables.operations import SCOPES, api_keys
-from tqs.errors import TqsError
+from tqs.errors import TqsError, UsageError
+from tqs.private_files import write_private_file
 
 KEY_MARK: Final = "tqs_"
 KEY_BYTES: Final = 32
@@ -106,7 +106,13 @@ def ensure_first_key(engine: Engine, home: Path) -> str | None:
         if connection.scalar(select(func.count()).select_from(api_keys)):
             return None
         key = _insert_key(connection, "first key", SCOPES, None, "first start")
-        _write_private(home / FIRST_KEY_FILE, key)
+        file = home / FIRST_KEY_FILE
+        try:
+            write_private_file(file, key + "\n", replace=True)
+        except OSError as error:
+            raise TqsError(
+                f"the first API key cannot be kept in {file} ({error.strerror}); free or unlock it"
+            ) from error
         return key
 
 
@@ -120,7 +126,7 @@ def _insert_key(
 ) -> str:
     chosen = [scope for scope in SCOPES if scope in scopes]
     if unknown := sorted(set(scopes) - set(SCOPES)):
-        raise TqsError(f"there is no scope {unknown[0]!r}; the scopes are {', '.join(SCOPES)}")
+        raise UsageError(f"there is no scope {unknown[0]!r}; the scopes are {', '.join(SCOPES)}")
     if not chosen:
         raise TqsError(f"a key needs a scope; the scopes are {', '.join(SCOPES)}")
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
@@ -132,21 +138,6 @@ def _insert_key(
     made = connection.scalar(insert(api_keys).values(**values, expires_at=expires_at).returning(api_keys.c.id))
     record_action(connection, actor, "create key", str(made), {"prefix": values["prefix"], "scopes": chosen})
     return key
-
-
-def _write_private(path: Path, content: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as file:
-            file.write(content + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise TqsError(f"the first API key cannot be kept in {path} ({error.strerror}); free or unlock it") from error
 
 
 def _read_uuid(value: str) -> UUID | None:

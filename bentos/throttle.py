@@ -11,6 +11,8 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Final
 
+from tqs.private_files import ensure_private_folder
+
 REFUSALS_A_MINUTE: Final = 60
 WINDOW_S: Final = 60
 SLOTS: Final = 65_536  # addresses share a slot by chance; that can only ever throttle keys that are refused anyway
@@ -24,7 +26,7 @@ class RefusalCounter:
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        ensure_private_folder(path.parent)
         self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         os.ftruncate(self._file, SLOTS * _SLOT.size)
         self._table = mmap.mmap(self._file, SLOTS * _SLOT.size)

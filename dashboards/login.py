@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import os
 import secrets
 import stat
-import tempfile
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +17,7 @@ from jinja2 import Environment, FileSystemLoader
 from tornado.web import RequestHandler
 
 from tqs.errors import SettingsError
+from tqs.private_files import write_private_file
 
 USER: Final = "admin"
 LOGIN_DAYS: Final = 7
@@ -116,7 +115,7 @@ def _template(name: str):  # type: ignore[no-untyped-def]
 def _ensure_secret(file: Path, length: int) -> str:
     try:
         if not file.exists():
-            _create_secret(file, secrets.token_urlsafe(length))
+            write_private_file(file, secrets.token_urlsafe(length) + "\n", replace=False)
         if stat.S_IMODE(file.stat().st_mode) & 0o077:
             raise SettingsError(f"{file} can be read by others than its owner; run `chmod 600 {file}`")
         secret = file.read_text(encoding="utf-8").strip()
@@ -127,17 +126,3 @@ def _ensure_secret(file: Path, length: int) -> str:
             f"{file} holds {len(secret)} characters and needs {SHORTEST_SECRET} or more; delete it for a new one"
         )
     return secret
-
-
-def _create_secret(file: Path, secret: str) -> None:
-    """Write the file whole or not at all; where another process was first, its secret stands."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")  # readable by its owner only
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as draft:
-            draft.write(secret + "\n")
-        Path(file).hardlink_to(name)
-    except FileExistsError:
-        return
-    finally:
-        Path(name).unlink()
