@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 
@@ -48,14 +48,15 @@ def apply_verdict(
     """Do what the gate decided about the `saved` challenger, and write it down; returns the decision.
 
     A challenger is loaded in a child process before it is promoted. `may_promote` False keeps the champion whatever the
-    gate says.
+    gate says. Every outcome leaves its row, also a promotion that another one was faster than.
 
     Raises
     ------
     UnfitDataError
         after recording it, where the gate refused: the message is the reason.
     ModelError
-        the challenger cannot be loaded (recorded too), or the champion is another by now than was compared with.
+        after recording it, where the challenger cannot be loaded, or where the champion is another by now than was
+        compared with: that one stays.
     """
     outcome, reason = trained.verdict.decision, trained.verdict.reason
     trouble: ModelError | None = None
@@ -77,16 +78,20 @@ def apply_verdict(
         mlflow_run_id=mlflow_run_id or None,
     )
     if outcome == "promote":
-        promote(
-            engine,
-            decision.target,
-            saved.version,
-            expected_champion=decision.champion_before,
-            reason=reason,
-            actor=ACTOR,
-            metrics=decision.metrics,
-            mlflow_run_id=decision.mlflow_run_id,
-        )
+        try:
+            promote(
+                engine,
+                decision.target,
+                saved.version,
+                expected_champion=decision.champion_before,
+                reason=reason,
+                actor=ACTOR,
+                metrics=decision.metrics,
+                mlflow_run_id=decision.mlflow_run_id,
+            )
+        except ModelError as error:
+            record_decision(engine, replace(decision, decision="kept", reason=str(error)))
+            raise
         return decision
     record_decision(engine, decision)
     if outcome == "refuse":

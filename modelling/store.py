@@ -190,8 +190,19 @@ def roll_back(engine: Engine, target: str, *, reason: str, actor: str) -> tuple[
 
 
 def record_decision(engine: Engine, decision: Decision) -> None:
-    """Keep a decision that changes no alias: a challenger that was kept out or refused, data that were unfit."""
+    """Keep a decision that changes no champion: a challenger that was kept out or refused, data that were unfit.
+
+    A model that was refused is no challenger any more: it loses its alias in the same transaction.
+    """
     with engine.begin() as connection:
+        if decision.decision == "refused" and decision.version is not None:
+            _lock_target(connection, decision.target)
+            connection.execute(
+                update(models)
+                .where(models.c.target == decision.target, models.c.version == decision.version)
+                .where(models.c.alias == "challenger")
+                .values(alias=None)
+            )
         _record(connection, decision)
 
 

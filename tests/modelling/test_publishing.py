@@ -9,7 +9,7 @@ from modelling import publishing
 from modelling.publishing import apply_verdict, find_champion
 from modelling.recipe import train_model
 from modelling.risk import RiskThresholds
-from modelling.store import champion_versions, list_decisions, save_challenger
+from modelling.store import champion_versions, list_decisions, list_models, save_challenger
 from tqs.errors import ModelError, UnfitDataError
 
 from .table import GAP, make_table
@@ -57,6 +57,7 @@ def test_a_refusal_is_written_down_and_then_raised(engine, trained):
     with pytest.raises(UnfitDataError, match="the gate refused reschedule v1: the labels are noise"):
         publish(engine, decided(trained, "refuse", "the labels are noise"))
     assert champion_versions(engine) == {}
+    assert [row.alias for row in list_models(engine)] == [None]
     assert [(d.decision, d.reason) for d in list_decisions(engine, "reschedule")] == [
         ("refused", "the labels are noise")
     ]
@@ -77,6 +78,28 @@ def test_a_model_that_the_canary_rejects_never_serves(engine, trained, monkeypat
         publish(engine, decided(trained, "promote"))
     assert champion_versions(engine) == {}
     assert list_decisions(engine, "reschedule")[0].decision == "refused"
+
+
+def test_a_promotion_that_another_was_faster_than_is_written_down(engine, trained):
+    """Both were compared with no champion; the second one finds the first."""
+    none = find_champion(engine, "reschedule")
+    slow = save_challenger(engine, trained.artifact)
+    publish(engine, decided(trained, "promote"))
+    with pytest.raises(ModelError, match="the champion of reschedule is v2 by now, v1 was compared with none"):
+        apply_verdict(engine, decided(trained, "promote"), slow, none, mlflow_run_id="run-9")
+    assert champion_versions(engine) == {"reschedule": "v2"}
+    newest = list_decisions(engine, "reschedule")[0]
+    assert (newest.decision, newest.version, newest.mlflow_run_id) == ("kept", "v1", "run-9")
+    assert "v2 by now" in newest.reason
+
+
+def test_only_a_refused_model_loses_its_alias(engine, trained):
+    publish(engine, decided(trained, "promote"))
+    publish(engine, decided(trained, "keep"))
+    assert [row.alias for row in list_models(engine)] == ["challenger", "champion"]
+    with pytest.raises(UnfitDataError):
+        publish(engine, decided(trained, "refuse"))
+    assert [(row.version, row.alias) for row in list_models(engine)] == [("v3", None), ("v2", None), ("v1", "champion")]
 
 
 def test_a_champion_that_cannot_be_read_is_no_rival_and_can_be_replaced(engine, trained):

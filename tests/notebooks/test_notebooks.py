@@ -89,7 +89,8 @@ def test_a_planted_leak_ends_the_notebook_with_its_reason_recorded_and_no_champi
     decision = list_decisions(engine, "reschedule")[0]
     assert (decision.decision, decision.version) == ("refused", "v1")
     assert decision.reason in str(ran.error)
-    assert [row.alias for row in list_models(engine)] == ["challenger"]
+    assert [row.alias for row in list_models(engine)] == [None]
+    assert list(home.glob("mlruns/**/pictures/reliability.png"))
     assert "Train a model" in ran.html.read_text()
 
 
