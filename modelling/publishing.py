@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
@@ -34,6 +36,19 @@ def find_champion(engine: Engine, target: str) -> Reigning:
         return Reigning(version, load_champion(engine, target))
     except ModelError as error:
         return Reigning(version, None, str(error))
+
+
+@contextmanager
+def unfit_data_recorded(engine: Engine, target: str, champion: Reigning, *, mlflow_run_id: str = "") -> Iterator[None]:
+    """Write down that data carried no model: an UnfitDataError inside is recorded as a refusal and raised again."""
+    try:
+        yield
+    except UnfitDataError as error:
+        refusal = Decision(
+            target, "refused", str(error), ACTOR, champion_before=champion.version, mlflow_run_id=mlflow_run_id or None
+        )
+        record_decision(engine, refusal)
+        raise
 
 
 def apply_verdict(

@@ -94,6 +94,17 @@ def test_a_planted_leak_ends_the_notebook_with_its_reason_recorded_and_no_champi
     assert "Train a model" in ran.html.read_text()
 
 
+def test_a_lab_book_that_fails_takes_no_promotion_back(home, engine):
+    file = home / "table.parquet"
+    write_snapshot(engine, "reschedule", file)
+    asked = TrainModel(target="reschedule", snapshot=str(file), trials=1, threads=1, mlflow_run_id="no-such-run")
+    ran = run_notebook("20_train_model", asked.as_plain(), home / "runs", limit_s=240, log=str)
+    assert "no-such-run" in str(ran.error)
+    assert load_champion(engine, "reschedule").version == "v1"
+    decision = list_decisions(engine, "reschedule")[0]
+    assert (decision.decision, decision.mlflow_run_id) == ("promoted", "no-such-run")
+
+
 def test_records_that_carry_no_model_end_the_first_notebook_with_that_reason(
     engine, database_url, tmp_path, monkeypatch
 ):
