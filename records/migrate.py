@@ -8,6 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, text
 
 from tqs.errors import RecordsError
@@ -21,7 +22,7 @@ def upgrade(engine: Engine, revision: str = "head") -> str | None:
     Raises
     ------
     RecordsError
-        where the schema is of a newer version than this program knows.
+        where the schema is of a newer version than this program knows, or there is no such revision.
     """
     with engine.connect() as connection:
         if revision == "head" and current_revision(connection) == head_revision():
@@ -30,7 +31,13 @@ def upgrade(engine: Engine, revision: str = "head") -> str | None:
 
 
 def downgrade(engine: Engine, revision: str = "-1") -> str | None:
-    """Take the schema back to `revision` ("-1": one step, "base": nothing left); returns what stands now."""
+    """Take the schema back to `revision` ("-1": one step, "base": nothing left); returns what stands now.
+
+    Raises
+    ------
+    RecordsError
+        where there is no such revision below the one that stands.
+    """
     return _migrate(engine, command.downgrade, revision)
 
 
@@ -59,7 +66,13 @@ def _migrate(engine: Engine, run: object, revision: str) -> str | None:
         current_revision(connection)
         config = _config()
         config.attributes["connection"] = connection
-        run(config, revision)  # type: ignore[operator]
+        try:
+            run(config, revision)  # type: ignore[operator]
+        except CommandError as error:
+            raise RecordsError(
+                f"the schema cannot go to {revision!r} ({error}); name a revision up to {head_revision()}, or head, "
+                "or base, or -1 where there is one step to go back"
+            ) from error
         return MigrationContext.configure(connection).get_current_revision()
 
 

@@ -1,12 +1,14 @@
 """Migrations: up, down, and what the tables in code and in the database have to do with each other."""
 
+import re
+
 import pytest
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import Engine, inspect, text
 
 from records import migrate
-from records.migrate import downgrade, head_revision, upgrade
+from records.migrate import current_revision, downgrade, head_revision, upgrade
 from records.tables import metadata
 from tqs.errors import RecordsError
 
@@ -38,3 +40,12 @@ def test_a_schema_from_the_future_is_refused_and_left_alone(engine: Engine) -> N
             change(engine)
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT version_num FROM alembic_version")) == "9999"
+
+
+def test_a_revision_that_does_not_exist_is_one_sentence(engine: Engine) -> None:
+    for change, revision in ((upgrade, "nonsense"), (downgrade, "nonsense"), (downgrade, "-7"), (upgrade, "+7")):
+        with pytest.raises(RecordsError, match=re.escape(f"the schema cannot go to {revision!r}")) as caught:
+            change(engine, revision)
+        assert "\n" not in str(caught.value)
+    with engine.connect() as connection:
+        assert current_revision(connection) == head_revision()
