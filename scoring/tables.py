@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -56,7 +56,7 @@ def predict_table(
     rows = 0
     try:
         with pq.ParquetWriter(unfinished, _schema(table.schema_arrow, ids)) as writer:
-            for batch in table.iter_batches(BLOCK_ROWS, columns=[*ids, *names_of(model.target)]):
+            for batch in _batches(table, [*ids, *names_of(model.target)], source):
                 writer.write_batch(_predict_batch(model, batch, ids, source, rows))
                 rows += len(batch)
                 if progress is not None:
@@ -74,7 +74,7 @@ def predict_table(
 def _open_table(source: Path, target: str, ids: tuple[str, ...]) -> pq.ParquetFile:
     try:
         table = pq.ParquetFile(source)
-    except (OSError, pa.ArrowInvalid) as error:
+    except (OSError, pa.ArrowException) as error:
         raise RecordsError(f"{source} is no Parquet file that can be read ({error})") from error
     wanted = (*ids, *names_of(target))
     if missing := [name for name in wanted if name not in table.schema_arrow.names]:
@@ -83,6 +83,14 @@ def _open_table(source: Path, target: str, ids: tuple[str, ...]) -> pq.ParquetFi
             f"write it with: tqs features --target {target} --out {source.name}"
         )
     return table
+
+
+def _batches(table: pq.ParquetFile, columns: list[str], source: Path) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from table.iter_batches(BLOCK_ROWS, columns=columns)
+    except (OSError, pa.ArrowException) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise RecordsError(f"{source} cannot be read to its end ({said}); nothing has been written") from error
 
 
 def _schema(source: pa.Schema, ids: tuple[str, ...]) -> pa.Schema:
@@ -120,7 +128,7 @@ def _matrix(batch: pa.RecordBatch, target: str, source: Path, before: int) -> ND
     for name in names_of(target):
         try:
             column = batch.column(name).cast(pa.float64()).to_numpy(zero_copy_only=False)
-        except pa.ArrowInvalid as error:
+        except pa.ArrowException as error:
             raise RecordsError(
                 f"the column {name!r} of {source} holds something that is no number ({error})"
             ) from error

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from records.load import write_world
 from records.world import make_world
-from tqs.cli import app
+from tqs.cli.app import app
 
 SMALL = ["demo", "--tutors", "3", "--students", "5", "--days", "30"]
 

@@ -28,7 +28,10 @@ class Finding:
 
 def examine(settings: Settings) -> list[Finding]:
     """Check Python, disk, database, schema, ports and models; the checks after a database that is gone are left out."""
-    settings.home.mkdir(parents=True, exist_ok=True)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return [Finding("home", False, f"{settings.home} cannot be used ({error}); name another folder in TQS_HOME")]
     free = shutil.disk_usage(settings.home).free
     findings = [
         Finding("python", (3, 11) <= sys.version_info[:2] <= (3, 13), platform.python_version()),

@@ -1,0 +1,21 @@
+"""The commands, gathered: what `tqs --help` shows."""
+
+from __future__ import annotations
+
+import typer
+
+from tqs.cli import data, database, models, running
+
+app = typer.Typer(
+    name="tqs",
+    help="Tutor Quality Scoring: session records in, trusted probabilities out.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for room in (data, models, running):
+    room.add_commands(app)
+app.add_typer(models.models_app, name="models")
+app.add_typer(running.keys_app, name="keys")
+app.add_typer(database.app, name="db")
