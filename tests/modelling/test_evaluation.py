@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from modelling.evaluation import evaluate, evaluate_groups, log_losses
+from modelling.evaluation import evaluate, evaluate_groups, log_losses, rule_losses
 from modelling.reliability import measure_reliability
 from modelling.risk import RiskThresholds
 
@@ -90,3 +90,8 @@ def test_groups_have_their_own_figures_and_small_ones_are_left_out():
         ("near", 60, 0.25, pytest.approx(0.25)),
     ]
     assert table[0]["log_loss"] == pytest.approx(-math.log(0.9))
+
+
+def test_a_rule_that_is_certain_and_wrong_loses_as_one_that_allowed_for_one_in_a_thousand():
+    losses = rule_losses(np.array([1, 0, 1], dtype=np.int8), np.array([0.0, 1.0, 0.25]))
+    assert losses.tolist() == pytest.approx([6.907755, 6.907755, 1.386294], abs=1e-6)
