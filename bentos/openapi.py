@@ -73,7 +73,7 @@ def build_document(app: FastAPI, prefix: str) -> Document:
     """OpenAPI 3.1 of the native endpoints and of the routes of `app`, which is mounted at `prefix`."""
     rest = get_openapi(title=app.title, version=version("tqs"), routes=app.routes)
     schemas = rest.get("components", {}).get("schemas", {}) | _native_schemas()
-    paths = {f"/{endpoint.name}": {"post": _describe(endpoint)} for endpoint in ENDPOINTS}
+    paths = {f"/{endpoint.name}": {"post": _describe(endpoint, schemas)} for endpoint in ENDPOINTS}
     paths |= {prefix + path: operations for path, operations in rest["paths"].items()}
     for path, operations in paths.items():
         for operation in operations.values():
@@ -109,18 +109,20 @@ def _native_schemas() -> dict[str, Any]:
     return schemas
 
 
-def _describe(endpoint: Endpoint) -> dict[str, Any]:
+def _describe(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
+    taken = endpoint.takes.__name__
+    bare_list = {**schemas[taken]["properties"]["records"], "title": "Just the records"}
     return {
         "tags": ["Model endpoints"],
         "summary": endpoint.summary,
         "description": "Stateless: 1 to 10,000 records in, one answer each in the same order. A record that cannot be "
-        "scored is answered in its place with its `error`.",
+        "scored is answered in its place with its `error`. The body is an object with `records`, or the bare list.",
         "operationId": endpoint.name,
         "requestBody": {
             "required": True,
             "content": {
                 "application/json": {
-                    "schema": {"$ref": REFS.format(model=endpoint.takes.__name__)},
+                    "schema": {"oneOf": [{"$ref": REFS.format(model=taken)}, bare_list]},
                     "example": endpoint.example,
                 }
             },

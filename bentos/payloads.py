@@ -30,7 +30,7 @@ class Unscored:
 
 
 class Batch(BaseModel, Generic[Record]):
-    """A request to a model endpoint: the records, answered in their order."""
+    """A request to a model endpoint: the records, answered in their order. A bare list is a request of just records."""
 
     # strict: "60" is no number, and a number is no time. Inputs hold personal data, so no error quotes them.
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, hide_input_in_errors=True)
@@ -40,6 +40,7 @@ class Batch(BaseModel, Generic[Record]):
     @classmethod
     def model_validate_json(cls, json_data: str | bytes | bytearray, **options: Any) -> Self:
         """As pydantic's, but each record that is wrong in itself becomes a `Refused` in its place."""
+        json_data = _as_object(json_data)
         try:
             return super().model_validate_json(json_data, **options)
         except ValidationError as error:
@@ -94,6 +95,12 @@ _SCORES: Final = TypeAdapter(list[TutorScore | Unscored])
 
 def _place(answer: Answer | Refused) -> Answer | Unscored:
     return Unscored(answer) if isinstance(answer, Refused) else answer
+
+
+def _as_object(json_data: str | bytes | bytearray) -> bytes:
+    """The request as an object, also where it is the bare list of its records."""
+    body = json_data.encode() if isinstance(json_data, str) else bytes(json_data)
+    return b'{"records":%b}' % body if body.lstrip(b" \t\r\n").startswith(b"[") else body
 
 
 def _respond(body: bytes) -> Response:

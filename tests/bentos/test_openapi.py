@@ -57,6 +57,16 @@ def test_answers_may_be_scored_or_not() -> None:
     assert [answer["$ref"].rsplit("/", 1)[1] for answer in answers] == ["Prediction", "Unscored"]
 
 
+def test_a_body_is_an_object_or_the_bare_list_of_its_records() -> None:
+    document = TutorQuality.openapi_spec.asdict()
+    content = document["paths"]["/predict_match"]["post"]["requestBody"]["content"]["application/json"]
+    whole, bare = content["schema"]["oneOf"]
+    assert whole == {"$ref": "#/components/schemas/MatchBatch"}
+    assert (bare["type"], bare["minItems"], bare["maxItems"]) == ("array", 1, 10_000)
+    assert bare["items"] == {"$ref": "#/components/schemas/MatchRecord"}
+    assert content["example"].keys() == {"records", "contributions"}
+
+
 def test_records_are_closed_and_counted() -> None:
     schemas = TutorQuality.openapi_spec.asdict()["components"]["schemas"]
     assert schemas["SessionBatch"]["properties"]["records"]["maxItems"] == 10_000

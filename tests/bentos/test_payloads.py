@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,7 +75,9 @@ WRONG = {
     "too many": {"records": [1] * (MOST_RECORDS + 1)},
     "an unknown member": {"records": [SESSION], "extra": 1},
     "contributions that are no truth value": {"records": [SESSION], "contributions": "yes"},
-    "no object": [SESSION],
+    "neither object nor list": "records",
+    "an empty list": [],
+    "a list that is too long": [1] * (MOST_RECORDS + 1),
 }
 
 
@@ -82,6 +85,16 @@ WRONG = {
 def test_a_wrong_request_is_refused_as_a_whole(request_: Any) -> None:
     with pytest.raises(ValidationError):
         SessionBatch.model_validate_json(json.dumps(request_))
+
+
+@pytest.mark.parametrize("space", ["", " \r\n\t"])
+@pytest.mark.parametrize("encode", [str, str.encode])
+def test_a_bare_list_is_a_request_of_just_records(space: str, encode: Callable[[str], str | bytes]) -> None:
+    records = [SESSION, SESSION | {"durations": 60}, [SESSION]]
+    bare = SessionBatch.model_validate_json(encode(space + json.dumps(records)))
+    assert bare == read_sessions(*records)
+    assert [type(record) for record in bare.records] == [SessionRecord, Refused, Refused]
+    assert bare.contributions is False
 
 
 def test_as_many_records_as_are_allowed() -> None:
