@@ -20,9 +20,9 @@ from dashboards.views.rate_charts import draw_rate_distribution, draw_rate_histo
 from dashboards.views.tiles import render_tiles, show_tiles, summary_tiles
 from dashboards.views.tutor_detail import render_tutor
 from dashboards.views.tutor_table import TUTOR_COLUMNS, show_tutor_rows
+from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.tutor_history import compute_rate_history
 from scoring.tutor_list import ListedTutor, TutorPage, TutorSummary, find_tutor, list_tutors, summarise_tutors
-from scoring.tutors import RISK_THRESHOLD_PERCENT
 
 PAGE_SIZE: Final = 10
 RISKS: Final = {"All": "all", "High risk": "high_risk", "Low risk": "low_risk"}
@@ -58,7 +58,7 @@ class _TutorsPage:
         self._distribution_card = show_card(
             "How the rates are spread",
             self._distribution,
-            note=f"Tutors by their rate of 30 days; high risk is above {RISK_THRESHOLD_PERCENT}%",
+            note=f"Tutors by their rate of 30 days; high risk is above {HIGH_RISK_PERCENT}%",
         )
         self._body = self._lay_out()
         self._page = LivePage(engine, self._load, zone, refresh_s)

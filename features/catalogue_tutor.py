@@ -7,8 +7,8 @@ from typing import Final
 from features.feature import Feature, count_feature
 
 WINDOW_DAYS: Final = (7, 30, 90)
-HIGH_RISK_RATE: Final = 0.15
-"""A tutor is high risk where the reschedule rate of 30 days lies above this."""
+HIGH_RISK_PERCENT: Final = 15
+"""A tutor is high risk where the reschedule rate of 30 days lies above so many percent."""
 
 
 def tutor_rate(days: int) -> Feature:

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from features.catalogue_tutor import HIGH_RISK_RATE, WINDOW_DAYS
+from features.catalogue_tutor import HIGH_RISK_PERCENT, WINDOW_DAYS
 from features.windows import Countable, Counts, count_by_blocks, count_in_windows, counted_from
 from records.columns import DAY_US, NO_SHOW, Float64, Int64, Sessions
 
@@ -50,7 +50,7 @@ def tutor_columns(counts: TutorCounts) -> dict[str, Float64]:
     columns = {f"tutor_reschedule_rate_{days}d": rates[w] for w, days in enumerate(WINDOW_DAYS)}
     for w, days in enumerate(WINDOW_DAYS):
         columns[f"tutor_total_sessions_{days}d"] = counts.sessions[w].astype(np.float64)
-    columns["tutor_is_high_risk"] = (rates[1] > HIGH_RISK_RATE).astype(np.float64)
+    columns["tutor_is_high_risk"] = (rates[1] > HIGH_RISK_PERCENT / 100).astype(np.float64)
     columns["tutor_reschedule_trend"] = rates[0] - rates[1]
     columns["tutor_no_show_rate_90d"] = rate_of(counts.no_shows[2], counts.sessions[2])
     return columns

@@ -7,10 +7,10 @@ from datetime import datetime
 
 import numpy as np
 
-from features.tutor import count_tutor_sessions
+from features.catalogue_tutor import HIGH_RISK_PERCENT
+from features.tutor import count_tutor_sessions, tutor_columns
 from scoring.extraction import OTHER_YEARS, PastSessions, Refusals, microseconds, untimely
 from scoring.forms import Refused, TutorRecord, TutorScore
-from scoring.tutors import RISK_THRESHOLD_PERCENT
 
 
 def score_histories(records: Sequence[TutorRecord], now: datetime) -> tuple[list[TutorScore], dict[int, Refused]]:
@@ -24,12 +24,17 @@ def score_histories(records: Sequence[TutorRecord], now: datetime) -> tuple[list
         past.add(i, "sessions", record.sessions, tutor=[i] * n, student=[i] * n)
     counts = count_tutor_sessions(past.read(refusals), np.arange(len(records)), as_of)
     columns = zip(
-        records, counts.sessions.T.tolist(), counts.rescheduled.T.tolist(), counts.no_shows[2].tolist(), strict=True
+        records,
+        counts.sessions.T.tolist(),
+        counts.rescheduled.T.tolist(),
+        counts.no_shows[2].tolist(),
+        (tutor_columns(counts)["tutor_is_high_risk"] > 0).tolist(),
+        strict=True,
     )
     return [_score(record.tutor_id, *row) for record, *row in columns], refusals.found
 
 
-def _score(tutor_id: str | None, totals: list[int], moved: list[int], no_shows: int) -> TutorScore:
+def _score(tutor_id: str | None, totals: list[int], moved: list[int], no_shows: int, high: bool) -> TutorScore:
     week, month, quarter = (100 * k / n if n else None for k, n in zip(moved, totals, strict=True))
     return TutorScore(
         tutor_id=tutor_id,
@@ -45,6 +50,6 @@ def _score(tutor_id: str | None, totals: list[int], moved: list[int], no_shows: 
         no_shows_90d=no_shows,
         no_show_rate_90d=100 * no_shows / totals[2] if totals[2] else None,
         reschedule_trend=(moved[0] / totals[0] if totals[0] else 0) - moved[1] / totals[1] if totals[1] else None,
-        is_high_risk=100 * moved[1] > RISK_THRESHOLD_PERCENT * totals[1],
-        risk_threshold=float(RISK_THRESHOLD_PERCENT),
+        is_high_risk=high,
+        risk_threshold=float(HIGH_RISK_PERCENT),
     )

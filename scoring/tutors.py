@@ -9,11 +9,9 @@ from typing import Final
 
 from sqlalchemy import Connection, Engine, text
 
-from features.catalogue_tutor import HIGH_RISK_RATE, WINDOW_DAYS
+from features.catalogue_tutor import HIGH_RISK_PERCENT, WINDOW_DAYS
 from records.known import RECORD_KNOWN
 from scoring.locking import run_alone, run_in_part
-
-RISK_THRESHOLD_PERCENT: Final = round(100 * HIGH_RISK_RATE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +119,8 @@ _STATEMENT: Final = text(
     ), scored AS MATERIALIZED (
         SELECT *, {", ".join(f"100 * {_rate(days)} AS reschedule_rate_{days}d" for days in WINDOW_DAYS)},
             CASE WHEN total_sessions_30d > 0 THEN coalesce({_rate(7)}, 0) - {_rate(30)} END AS reschedule_trend,
-            100 * tutor_reschedules_30d > {RISK_THRESHOLD_PERCENT} * total_sessions_30d AS is_high_risk,
-            {RISK_THRESHOLD_PERCENT}::float8 AS risk_threshold
+            100 * tutor_reschedules_30d > {HIGH_RISK_PERCENT} * total_sessions_30d AS is_high_risk,
+            {HIGH_RISK_PERCENT}::float8 AS risk_threshold
         FROM counts
     ), written AS ({
         _upsert("tutor_scores", "tutor_id", "new.tutor_id", {"last_calculated_at": ":now", "updated_at": "now()"})

@@ -11,8 +11,8 @@ from bokeh.plotting import figure
 
 from dashboards.formats import NOTHING, format_percent
 from dashboards.theme import BLUE, GREY, RED
+from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.tutor_history import RatePoint
-from scoring.tutors import RISK_THRESHOLD_PERCENT
 
 BIN_PERCENT: Final = 3  # divides the threshold, so no bar stands on both sides of it
 LEAST_RANGE_PERCENT: Final = 30  # a picture of small rates still shows how far the threshold is
@@ -33,7 +33,7 @@ def draw_rate_distribution(rate_counts: Sequence[int]) -> figure:
             "right": high - 0.2,
             "top": counts,
             "range": [f"{start}–{stop}%" for start, stop in zip(low, high, strict=True)],
-            "color": np.where(low >= RISK_THRESHOLD_PERCENT, RED, BLUE),
+            "color": np.where(low >= HIGH_RISK_PERCENT, RED, BLUE),
         }
     )
     plot = _start_plot(x_range=(0, end), y_range=(0, max(1, 1.12 * counts.max(initial=0))))
@@ -59,7 +59,7 @@ def draw_rate_history(points: Sequence[RatePoint]) -> figure:
             "rate": rates,
             "shown": [NOTHING if point.rate is None else format_percent(point.rate) for point in points],
             "sessions": [f"{point.rescheduled} of {point.sessions}" for point in points],
-            "color": np.where(np.nan_to_num(rates) > RISK_THRESHOLD_PERCENT, RED, BLUE),
+            "color": np.where(np.nan_to_num(rates) > HIGH_RISK_PERCENT, RED, BLUE),
         }
     )
     plot = _start_plot(x_axis_type="datetime", y_range=(0, top))
@@ -94,6 +94,4 @@ def _start_plot(**options: Any) -> figure:
 
 
 def _threshold(dimension: str) -> Span:
-    return Span(
-        location=RISK_THRESHOLD_PERCENT, dimension=dimension, line_color=RED, line_dash="dashed", line_width=1.5
-    )
+    return Span(location=HIGH_RISK_PERCENT, dimension=dimension, line_color=RED, line_dash="dashed", line_width=1.5)

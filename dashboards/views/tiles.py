@@ -10,8 +10,8 @@ from markupsafe import Markup
 
 from dashboards.formats import format_count, format_percent
 from dashboards.html import show_html
+from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.tutor_list import TutorSummary
-from scoring.tutors import RISK_THRESHOLD_PERCENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def summary_tiles(summary: TutorSummary) -> list[Tile]:
     share = format_percent(100 * summary.high_risk / summary.scored if summary.scored else None)
     return [
         Tile("Tutors", format_count(summary.tutors), f"{format_count(summary.scored)} with scores"),
-        Tile("At high risk", format_count(summary.high_risk), f"{share} of them, rate above {RISK_THRESHOLD_PERCENT}%"),
+        Tile("At high risk", format_count(summary.high_risk), f"{share} of them, rate above {HIGH_RISK_PERCENT}%"),
         Tile(
             "Sessions in 30 days",
             format_count(summary.sessions_30d),

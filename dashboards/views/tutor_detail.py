@@ -6,8 +6,8 @@ from markupsafe import Markup
 
 from dashboards.formats import format_count, format_percent
 from dashboards.views.tutor_table import show_flag, show_trend
+from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.tutor_list import ListedTutor
-from scoring.tutors import RISK_THRESHOLD_PERCENT
 
 
 def render_tutor(tutor: ListedTutor) -> Markup:
@@ -33,7 +33,7 @@ def render_tutor(tutor: ListedTutor) -> Markup:
         icon=flag["icon"],
         risk=risk,
         rates=rates,
-        caption=f"Rate of 30 days by week; dashed: high risk, {RISK_THRESHOLD_PERCENT}%",
+        caption=f"Rate of 30 days by week; dashed: high risk, {HIGH_RISK_PERCENT}%",
         trend=_render_figure("Trend", trend["text"], "7 against 30 days", trend["tone"]),
     )
 

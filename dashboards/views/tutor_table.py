@@ -7,15 +7,15 @@ from typing import Final
 
 from dashboards.components.data_table import Cell, TableColumn, TableRow
 from dashboards.formats import NOTHING, format_count, format_percent, format_points
+from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.tutor_list import ListedTutor
-from scoring.tutors import RISK_THRESHOLD_PERCENT
 
 BAR_FULL_PERCENT: Final = 50.0  # the rate that fills the bar under it
 STEADY_POINTS: Final = 0.01  # a trend smaller than a percentage point is none
 
 TUTOR_COLUMNS: Final[list[TableColumn]] = [
     {"key": "name", "title": "Tutor", "sortable": True},
-    {"key": "flag", "title": "Risk", "help": f"High: more than {RISK_THRESHOLD_PERCENT}% in 30 days"},
+    {"key": "flag", "title": "Risk", "help": f"High: more than {HIGH_RISK_PERCENT}% in 30 days"},
     {
         "key": "reschedule_rate_30d",
         "title": "30 days",
@@ -82,5 +82,5 @@ def _show_rate_with_bar(tutor: ListedTutor) -> Cell:
         "text": format_percent(rate),
         "tone": "bad" if tutor.is_high_risk else "plain",
         "share": rate / BAR_FULL_PERCENT,
-        "limit": RISK_THRESHOLD_PERCENT / BAR_FULL_PERCENT,
+        "limit": HIGH_RISK_PERCENT / BAR_FULL_PERCENT,
     }
