@@ -12,12 +12,12 @@ import pytest
 from sqlalchemy import URL, Engine, text
 
 from access.keys import create_key
+from benchmarks._model import make_artifact
 from bentos import worker as worker_module
 from bentos.worker import Worker
 from modelling.store import promote, save_challenger
 from records.engine import Databases
 from tests.conftest import connect_as_owner
-from tests.scoring.made_up_model import make_artifact
 from tqs.settings import Settings
 
 

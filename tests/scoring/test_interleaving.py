@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+from benchmarks._model import make_artifact
 from modelling.store import promote, save_challenger
 from scoring.pair_store import store_pairs
 from scoring.pairs import predict_blocks, predict_pairs, read_people
 from scoring.sessions import predict_upcoming
 from scoring.tutors import score_tutors, score_tutors_within
 from tests.scoring.conftest import NOW, Records, days_ago, serve
-from tests.scoring.made_up_model import make_artifact
 from tqs.errors import ModelError
 
 LATER = NOW + timedelta(minutes=5)
