@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from access.ring import read_key_ring
 from records.engine import explain_outage, open_databases
 from tqs.errors import SettingsError, TqsError
+from tqs.private_logs import leave_values_unlogged
 from tqs.settings import Settings, load_settings
 
 
@@ -42,8 +43,11 @@ def require_key(settings: Settings) -> None:
 
 
 def leave_client_errors_unlogged() -> None:
-    """Keep BentoML from logging a traceback for each request that a client got wrong."""
-    logging.getLogger("bentoml._internal.server.http_app").addFilter(_is_our_fault)
+    """Keep BentoML from logging a traceback for each request that a client got wrong, and values in any."""
+    logger = logging.getLogger("bentoml._internal.server.http_app")
+    logger.addFilter(_is_our_fault)
+    for one in (logger, logging.getLogger("bentoml.tqs")):
+        leave_values_unlogged(one)
 
 
 def _is_our_fault(record: logging.LogRecord) -> bool:

@@ -18,6 +18,7 @@ from dashboards.page import REFRESH_S
 from dashboards.tutors import show_tutors_page
 from records.engine import open_databases
 from tqs.errors import SettingsError, TqsError
+from tqs.private_logs import leave_values_unlogged
 from tqs.settings import Settings, load_settings
 
 ADDRESS: Final = "127.0.0.1"
@@ -26,6 +27,8 @@ ADDRESS: Final = "127.0.0.1"
 def main() -> int:
     """Serve until SIGINT or SIGTERM; the exit status. Settings come from the environment."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    for handler in logging.getLogger().handlers:  # Tornado, Bokeh and Panel log tracebacks as well
+        leave_values_unlogged(handler)
     try:
         settings = load_settings()
         with open_databases(settings) as databases:
