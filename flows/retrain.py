@@ -27,6 +27,7 @@ from modelling.store import Decision, champion_versions, list_decisions, list_mo
 from records.columns import TARGETS
 from records.engine import Databases, open_databases
 from tqs.errors import TqsError, UnfitDataError
+from tqs.private_files import ensure_private_folder
 from tqs.settings import load_settings
 
 BUILD_LIMIT_S: Final = 3600.0
@@ -81,7 +82,7 @@ def retrain_target(
     """Both notebooks of one target under one MLflow run; the decision made, and the error where one failed."""
     book = LabBook(databases.url_of("mlflow"), home / "mlruns")
     run_id = open_run(book, target, {"code.commit": code_commit(), "lock.sha256": lock_hash()})
-    (home / "runs").mkdir(mode=0o700, parents=True, exist_ok=True)  # its tables hold ids and ages of students
+    ensure_private_folder(home / "runs")  # its tables hold ids and ages of students
     place = Place(book, run_id, home / "runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{target}-{run_id[:8]}")
     failure: TqsError | None = None
     decision: Decision | None = None

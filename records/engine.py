@@ -21,6 +21,7 @@ from sqlalchemy.exc import DBAPIError
 
 from records.migrate import upgrade
 from tqs.errors import RecordsError
+from tqs.private_files import ensure_private_folder
 from tqs.settings import Settings
 
 EMBEDDED_DATABASE = "tqs"
@@ -95,7 +96,7 @@ def connect(settings: Settings) -> Databases:
 def start_embedded_server(folder: Path) -> URL:
     """Start the embedded server on `folder`, or attach to the one that runs there; the URL of its first database."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        ensure_private_folder(folder.parent)
         server = load_pgserver().get_server(folder, cleanup_mode="stop")
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
         raise RecordsError(

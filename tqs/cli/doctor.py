@@ -12,6 +12,7 @@ from records.engine import connect, explain_outage
 from records.migrate import current_revision, head_revision
 from tqs.cli.up import parts_of, require_free
 from tqs.errors import TqsError
+from tqs.private_files import ensure_private_folder
 from tqs.settings import Settings
 
 ROOMY_DISK_BYTES = 2 * 1024**3
@@ -29,7 +30,7 @@ class Finding:
 def examine(settings: Settings) -> list[Finding]:
     """Check Python, disk, database, schema, ports and models; the checks after a database that is gone are left out."""
     try:
-        settings.home.mkdir(parents=True, exist_ok=True)
+        ensure_private_folder(settings.home)
     except OSError as error:
         return [Finding("home", False, f"{settings.home} cannot be used ({error}); name another folder in TQS_HOME")]
     free = shutil.disk_usage(settings.home).free
