@@ -59,12 +59,12 @@ def _examine_database(settings: Settings) -> list[Finding]:
     databases = connect(settings)
     with explain_outage(databases.app), databases.app.connect() as connection:
         revision = current_revision(connection)
-        current = revision == head_revision()
+        current = revision in (None, head_revision())  # every command that needs a schema makes it
         findings = [
             Finding("database", True, databases.app.url.render_as_string(hide_password=True)),
-            Finding("schema", current, str(revision) if current else f"{revision}; run: tqs db upgrade"),
+            Finding("schema", current, f"{revision or 'none yet'}" + ("" if current else "; run: tqs db upgrade")),
         ]
-    if not current:
+    if revision != head_revision():
         return findings
     champions = champion_versions(databases.app)
     return findings + [
