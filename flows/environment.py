@@ -42,6 +42,8 @@ def use_prefect(settings: Settings, databases: Databases) -> dict[str, str]:
     address = _address_file(settings)
     if not address.exists() or not _answers(address.read_text(encoding="utf-8")):
         del environment["PREFECT_API_URL"]
+        # Ctrl-C stops the temporary server too: by default Prefect would call the dead one again for minutes.
+        environment["PREFECT_CLIENT_MAX_RETRIES"] = "1"
     return environment
 
 
