@@ -26,7 +26,7 @@ from modelling.snapshot import hash_file
 from modelling.store import Decision, champion_versions, list_decisions, list_models, record_decision
 from records.columns import TARGETS
 from records.engine import Databases, open_databases
-from tqs.errors import TqsError, UnfitDataError
+from tqs.errors import ModelError, TqsError, UnfitDataError
 from tqs.private_files import ensure_private_folder
 from tqs.settings import load_settings
 
@@ -163,8 +163,13 @@ def lock_hash() -> str:
 
 
 def _run(place: Place, name: str, parameters: dict[str, Any], limit_s: float) -> TqsError | None:
-    executed = run_notebook(name, parameters, place.folder, limit_s=limit_s, log=get_run_logger().info)
-    log_notebook(place.book, place.run_id, executed.ipynb, executed.html)
+    try:
+        executed = run_notebook(name, parameters, place.folder, limit_s=limit_s, log=get_run_logger().info)
+        log_notebook(place.book, place.run_id, executed.ipynb, executed.html)
+    except OSError as error:
+        return ModelError(
+            f"the files of {name} cannot be kept ({error}); free some disk below {place.book.files.parent}"
+        )
     return executed.error
 
 

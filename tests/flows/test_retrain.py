@@ -1,13 +1,17 @@
-"""Retraining alone: one run a target at a time, and where its runs are sent."""
+"""Retraining alone: one run a target at a time, where its runs are sent, and a disk that is full."""
 
+import logging
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
+import pytest
+from prefect.states import State
 from sqlalchemy import URL, Engine
 
 from flows.environment import announced_server, serve_environment, use_prefect
-from flows.retrain import retrain_lock
+from flows.retrain import Place, build_features, retrain_lock
+from modelling.registry import LabBook
 from records.engine import Databases
 from tqs.settings import Settings, load_settings
 
@@ -22,6 +26,22 @@ def test_two_retrains_of_a_target_exclude_each_other_and_leave_other_targets_alo
             assert not third  # what the loser left alone is still held
     with retrain_lock(engine, "match") as later:
         assert later
+
+
+def test_a_full_disk_fails_the_step_with_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_space(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("flows.retrain.run_notebook", no_space)
+    monkeypatch.setattr("flows.retrain.get_run_logger", lambda: logging.getLogger("test"))
+    place = Place(LabBook("postgresql://nowhere", tmp_path / "mlruns"), "run", tmp_path / "runs" / "1")
+    state = build_features.fn(place, "match")
+    assert isinstance(state, State)
+    assert state.is_failed()
+    assert state.message == (
+        "the files of 10_build_features cannot be kept ([Errno 28] No space left on device); "
+        f"free some disk below {tmp_path}"
+    )
 
 
 class Healthy(BaseHTTPRequestHandler):
