@@ -13,6 +13,7 @@ import pytest
 from access.keys import hash_key
 from access.ring import ApiKey, KeyRing
 from bentos.auth import Guard, body_limit, required_scope
+from tests.bentos.loops import run_coroutine
 
 GOOD, READER, INGESTER = "good-key", "reader-key", "ingester-key"
 RING = KeyRing(
@@ -113,7 +114,7 @@ def call(
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(Guard(app, lambda: worker or FakeWorker())(scope, receive, send))
+    run_coroutine(Guard(app, lambda: worker or FakeWorker())(scope, receive, send))
     start, *rest = sent
     assert start["type"] == "http.response.start"
     names = {name.decode(): value.decode() for name, value in start["headers"]}
@@ -195,7 +196,7 @@ def test_two_keys_are_none() -> None:
         await Guard(echo, FakeWorker)(scope, None, send)  # type: ignore[arg-type]
         return int(sent[0]["status"])
 
-    assert asyncio.run(run()) == 401
+    assert run_coroutine(run()) == 401
 
 
 def test_a_body_reaches_the_application_whole() -> None:
@@ -295,5 +296,5 @@ def test_websockets_are_closed() -> None:
     async def send(message: Any) -> None:
         sent.append(message)
 
-    asyncio.run(Guard(echo, FakeWorker)({"type": "websocket", "path": "/"}, None, send))  # type: ignore[arg-type]
+    run_coroutine(Guard(echo, FakeWorker)({"type": "websocket", "path": "/"}, None, send))  # type: ignore[arg-type]
     assert sent == [{"type": "websocket.close", "code": 1008}]

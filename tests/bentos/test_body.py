@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bentos import body as body_module
 from bentos.body import BodyError, ClientGone, Receive, check_json, read_body, replay_body
+from tests.bentos.loops import run_coroutine
 
 
 def arriving(chunks: Iterable[bytes], *, end: bool = True) -> Receive:
@@ -36,13 +37,13 @@ def test_chunks_are_joined_and_handed_out_once() -> None:
         assert await again() == {"type": "http.request", "body": b"abcd", "more_body": False}
         assert (await again())["type"] == "http.disconnect"
 
-    asyncio.run(run())
+    run_coroutine(run())
 
 
 @pytest.mark.parametrize("declared", [None, 5])
 def test_a_body_over_the_limit_is_refused(declared: int | None) -> None:
     with pytest.raises(BodyError) as caught:
-        asyncio.run(read_body(arriving([b"abc", b"de"]), declared, 4))
+        run_coroutine(read_body(arriving([b"abc", b"de"]), declared, 4))
     assert caught.value.status == 413
 
 
@@ -55,13 +56,13 @@ def test_reading_stops_where_the_limit_is_passed() -> None:
         return {"type": "http.request", "body": b"x" * 10, "more_body": True}
 
     with pytest.raises(BodyError):
-        asyncio.run(read_body(endless, None, 35))
+        run_coroutine(read_body(endless, None, 35))
     assert taken == 4
 
 
 def test_a_client_that_leaves_gets_no_answer() -> None:
     with pytest.raises(ClientGone):
-        asyncio.run(read_body(arriving([b"abc"], end=False), None, 100))
+        run_coroutine(read_body(arriving([b"abc"], end=False), None, 100))
 
 
 def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,7 +73,7 @@ def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
         raise AssertionError
 
     with pytest.raises(BodyError) as caught:
-        asyncio.run(read_body(never, None, 100))
+        run_coroutine(read_body(never, None, 100))
     assert caught.value.status == 408
 
 

@@ -17,6 +17,7 @@ from bentos import worker as worker_module
 from bentos.worker import Worker
 from modelling.store import promote, save_challenger
 from records.engine import Databases
+from tests.bentos.loops import run_coroutine
 from tests.conftest import connect_as_owner
 from tqs.settings import Settings
 
@@ -31,7 +32,7 @@ def run_worker(url: URL, home: Path, steps: Callable[[Worker], Awaitable[None]])
         finally:
             await worker.stop()
 
-    asyncio.run(run())
+    run_coroutine(run())
 
 
 def test_the_first_beat_comes_before_the_first_request(database_url: URL, engine: Engine, tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ IOLoop.current().add_callback(print, "ready", flush=True)
 with open_databases(settings) as databases:
     serve(databases.app, settings, refresh_s=1)
 """
-expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
+expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
 
 
 @pytest.fixture(scope="session")
