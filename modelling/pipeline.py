@@ -19,8 +19,9 @@ Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
 
 MAX_BINS: Final = 32
-"""Coarse on purpose: with 256 bins, trees learn single tutors by their exact session counts, which the next months do
-not have (on real bookings the same out-of-fold loss and 0.001 to 0.006 more log loss on the newest fifth)."""
+"""Coarse on purpose: with 256 bins trees can learn single tutors by their exact session counts, which the next months
+do not have. On three as-of samples of real bookings the out-of-fold loss was the same within 0.0003, and the newest
+fifth lost 0.001 and 0.005 in two of them and nothing in the third."""
 
 
 @dataclass(frozen=True, slots=True)
