@@ -63,7 +63,7 @@ def lab(
     with open_databases(settings):
         env = {**os.environ, "TQS_HOME": str(settings.home), "TQS_TIMEZONE": settings.timezone}
         command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}", str(NOTEBOOKS)]
-        command += ["--allow-root"] if os.geteuid() == 0 else []  # a container's user; it asks for its token all the same
+        command += ["--allow-root"] if os.geteuid() == 0 else []  # a container's user
         status = os.spawnve(os.P_WAIT, sys.executable, command, env)  # noqa: S606  # our own interpreter
     if status:
         raise TqsError(f"JupyterLab ended with status {status}")
