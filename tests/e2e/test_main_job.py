@@ -17,6 +17,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from benchmarks.demo import free_ports
+
 pytestmark = pytest.mark.timeout(900)
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -43,14 +45,7 @@ class Home:
 
 def make_home(folder: Path) -> Home:
     clean = {name: value for name, value in os.environ.items() if not name.startswith(("TQS_", "PREFECT_"))}
-    sockets = [socket.socket() for _ in range(4)]
-    for probe in sockets:
-        probe.bind(("127.0.0.1", 0))
-    names = ("TQS_API_PORT", "TQS_DASHBOARD_PORT", "TQS_MLFLOW_PORT", "TQS_PREFECT_PORT")
-    ports = {name: str(probe.getsockname()[1]) for name, probe in zip(names, sockets, strict=True)}
-    for probe in sockets:
-        probe.close()
-    return Home(folder, {**clean, **ports, "TQS_HOME": str(folder), "TQS_ENV": "development"})
+    return Home(folder, {**clean, **free_ports(), "TQS_HOME": str(folder), "TQS_ENV": "development"})
 
 
 @pytest.fixture(scope="module")
