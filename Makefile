@@ -1,7 +1,7 @@
 # The two commands to know: `make demo` and `make test`. Everything runs in `.venv`, made from the hashed lock.
 PYTHON ?= python3
 BIN := .venv/bin
-DEMO_TRIALS ?= 6
+DEMO_TRIALS ?= 12
 export PYTHONDONTWRITEBYTECODE := 1
 
 .PHONY: setup demo test test-long lint format bench bench-full lab lock clean-demo

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 LIMIT_S: Final = 240.0
-TRIALS: Final = "6"  # DEMO_TRIALS of the Makefile
+TRIALS: Final = "12"  # DEMO_TRIALS of the Makefile
 STEPS: Final = (["demo", "--only-missing"], ["retrain", "--target", "all", "--trials", TRIALS], ["score"])
 PORTS: Final = ("TQS_API_PORT", "TQS_DASHBOARD_PORT", "TQS_MLFLOW_PORT", "TQS_PREFECT_PORT")
 
