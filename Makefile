@@ -4,7 +4,7 @@ BIN := .venv/bin
 DEMO_TRIALS ?= 12
 export PYTHONDONTWRITEBYTECODE := 1
 
-.PHONY: setup demo test test-long lint format bench bench-full lab lock clean-demo
+.PHONY: setup demo test test-long lint format bench bench-full lab lock
 
 setup: .venv/.ready
 
