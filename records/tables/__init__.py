@@ -14,11 +14,13 @@ from records.tables.operations import (
     import_rejects,
     imports,
     interventions,
+    jobs,
     people,
     work_items,
 )
 from records.tables.people import student_profiles, students, tutor_profiles, tutors
 from records.tables.scoring import (
+    explanations,
     match_predictions,
     session_reschedule_predictions,
     tutor_score_history,
@@ -31,9 +33,11 @@ __all__ = [
     "audit_log",
     "drift_reports",
     "email_reports",
+    "explanations",
     "import_rejects",
     "imports",
     "interventions",
+    "jobs",
     "match_predictions",
     "metadata",
     "model_decisions",

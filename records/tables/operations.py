@@ -20,6 +20,7 @@ from records.tables.base import created_updated, metadata, moment, one_of, uuid_
 
 SCOPES = ("read", "ingest", "admin")
 ROLES = ("viewer", "coach", "admin")
+JOB_KINDS = ("generate_all", "refresh_all", "refresh_tutor", "refresh_student")
 INTERVENTIONS = ("reminder", "call", "reassign", "note")
 
 # One row a session to process. A claim sets attempts + 1, a lease and a token; only its holder may finish it.
@@ -45,6 +46,28 @@ Index(
     postgresql_where=text("state <> 'done'"),
 )
 Index("ix_work_items_session_id", work_items.c.session_id)
+
+# Work that a request started and did not wait for. A claim sets a lease and a token; only its holder writes progress.
+jobs = Table(
+    "jobs",
+    metadata,
+    uuid_key(),
+    Column("kind", Text, nullable=False),
+    Column("subject_id", Uuid),  # the tutor or student that it is about; null: all of them
+    Column("state", Text, nullable=False, server_default="pending"),
+    Column("done", BigInteger, nullable=False, server_default=text("0")),
+    Column("total", BigInteger),  # null: not counted yet
+    Column("created", BigInteger, nullable=False, server_default=text("0")),
+    Column("existing", BigInteger, nullable=False, server_default=text("0")),
+    Column("error", Text),
+    Column("actor", Text, nullable=False),
+    moment("leased_until", nullable=True),
+    Column("lease_token", Uuid),
+    *created_updated(),
+    one_of("kind", JOB_KINDS),
+    one_of("state", ("pending", "running", "done", "failed")),
+)
+Index("ix_jobs_open", jobs.c.created_at, jobs.c.id, postgresql_where=text("state IN ('pending', 'running')"))
 
 email_reports = Table(
     "email_reports",

@@ -84,6 +84,8 @@ def _identity() -> list[Any]:
         one_of("source", SOURCES),
         CheckConstraint("length(name) BETWEEN 1 AND 255", name="name_length"),
         CheckConstraint("length(external_id) BETWEEN 1 AND 255", name="external_id_length"),
+        # When something that match predictions rest on last changed: those stored before it are stale.
+        moment("inputs_changed_at", default="now()"),
     ]
 
 

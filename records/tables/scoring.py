@@ -81,6 +81,7 @@ match_predictions = Table(
     Column("age_difference", Double, nullable=False),
     Column("model_version", Text, nullable=False),
     Column("fallback", Boolean, nullable=False),
+    Column("contributions", JSONB),  # null: not asked for yet
     Column("ai_explanation", Text),
     *created_updated(),
     between("churn_probability", 0, 1),
@@ -108,6 +109,7 @@ session_reschedule_predictions = Table(
     Column("fallback", Boolean, nullable=False),
     moment("predicted_at"),
     Column("features_json", JSONB, nullable=False),
+    Column("contributions", JSONB),  # null: not asked for yet
     *created_updated(),
     between("probability", 0, 1),
     one_of("risk_level", RISK_LEVELS),
@@ -124,4 +126,16 @@ Index(
     "ix_session_reschedule_predictions_target_risk_level",
     session_reschedule_predictions.c.target,
     session_reschedule_predictions.c.risk_level,
+)
+
+# An explanation depends on its key alone (SHA-256 of all that it was written from), so similar pairs share one.
+explanations = Table(
+    "explanations",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("text", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    moment("created_at", default="now()"),
+    one_of("source", ("llm", "rules")),
+    CheckConstraint("length(text) <= 2000", name="text_length"),
 )

@@ -1,0 +1,76 @@
+"""What the HTTP API writes: jobs, contributions, explanations, and when a person's inputs last changed."""
+
+import sqlalchemy as sa
+from alembic import op
+from sqlalchemy.dialects.postgresql import JSONB
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+PREDICTIONS = ("match_predictions", "session_reschedule_predictions")
+PEOPLE = ("tutors", "students")
+
+
+def upgrade() -> None:
+    for table in PREDICTIONS:
+        op.add_column(table, sa.Column("contributions", JSONB, nullable=True))
+    for table in PEOPLE:
+        op.add_column(table, moment("inputs_changed_at", default="now()"))
+    op.create_table(
+        "explanations",
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("source", sa.Text, nullable=False),
+        moment("created_at", default="now()"),
+        sa.PrimaryKeyConstraint("key", name="pk_explanations"),
+        sa.CheckConstraint("source IN ('llm', 'rules')", name=op.f("ck_explanations_source_known")),
+        sa.CheckConstraint("length(text) <= 2000", name=op.f("ck_explanations_text_length")),
+    )
+    op.create_table(
+        "jobs",
+        sa.Column("id", sa.Uuid, server_default=sa.text("gen_random_uuid()"), nullable=False),
+        sa.Column("kind", sa.Text, nullable=False),
+        sa.Column("subject_id", sa.Uuid),
+        sa.Column("state", sa.Text, nullable=False, server_default="pending"),
+        sa.Column("done", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+        sa.Column("total", sa.BigInteger),
+        sa.Column("created", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+        sa.Column("existing", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+        sa.Column("error", sa.Text),
+        sa.Column("actor", sa.Text, nullable=False),
+        moment("leased_until", nullable=True),
+        sa.Column("lease_token", sa.Uuid),
+        moment("created_at", default="now()"),
+        moment("updated_at", default="now()"),
+        sa.PrimaryKeyConstraint("id", name="pk_jobs"),
+        sa.CheckConstraint(
+            "kind IN ('generate_all', 'refresh_all', 'refresh_tutor', 'refresh_student')",
+            name=op.f("ck_jobs_kind_known"),
+        ),
+        sa.CheckConstraint(
+            "state IN ('pending', 'running', 'done', 'failed')", name=op.f("ck_jobs_state_known")
+        ),
+    )
+    op.create_index(
+        "ix_jobs_open", "jobs", ["created_at", "id"], postgresql_where=sa.text("state IN ('pending', 'running')")
+    )
+
+
+def downgrade() -> None:
+    op.drop_table("jobs")
+    op.drop_table("explanations")
+    for table in PEOPLE:
+        op.drop_column(table, "inputs_changed_at")
+    for table in PREDICTIONS:
+        op.drop_column(table, "contributions")
+
+
+def moment(name: str, *, nullable: bool = False, default: str | None = None) -> sa.Column:
+    return sa.Column(
+        name,
+        sa.DateTime(timezone=True),
+        nullable=nullable,
+        server_default=sa.text(default) if default else None,
+    )
