@@ -6,7 +6,9 @@ from typing import Final
 
 from fastapi import FastAPI
 
+from bentos.failures import DATABASE_ERRORS, answer_database_error, answer_error
 from bentos.routers import health, models
+from tqs.errors import TqsError
 
 PREFIX: Final = "/api"
 
@@ -18,4 +20,7 @@ def build_app() -> FastAPI:
     )
     for router in (health.router, models.router):
         app.include_router(router)
+    app.add_exception_handler(TqsError, answer_error)
+    for kind in DATABASE_ERRORS:
+        app.add_exception_handler(kind, answer_database_error)
     return app

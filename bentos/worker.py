@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -19,6 +20,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from access.ring import KeyRing, read_key_ring
+from bentos.answers import Answers
 from bentos.serving import ServingModels
 from bentos.throttle import RefusalCounter
 from modelling.store import read_champion_versions
@@ -62,6 +64,7 @@ class Worker:
         self.settings = settings
         self.engine = databases.app
         self.models = ServingModels(databases.app, settings)
+        self.answers = Answers(databases.app.url)
         self._refusals = RefusalCounter(settings.home / REFUSALS_FILE)
         self.pulse = Pulse(-STALE_S, None, None, {}, "not asked yet")
         # Two threads of our own: a database that hangs must not use up those that answer requests.
@@ -72,10 +75,14 @@ class Worker:
 
     async def start(self) -> None:
         """First beat, first load of the models, and the tasks that go on. A database that is down delays nothing."""
+        await self.answers.start()
         await self._run(self._beat)
         self._tasks = [asyncio.create_task(self._keep_beating())]  # a check of the models takes seconds
         await self._refresh_models()
         self._tasks.append(asyncio.create_task(self._keep_models_fresh()))
+        # Nearly a million objects of imported modules: a full collection would stop every request for half a second.
+        gc.collect()
+        gc.freeze()
 
     async def stop(self) -> None:
         """End the tasks and let go of the database."""
@@ -85,6 +92,7 @@ class Worker:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._pool.shutdown(wait=False, cancel_futures=True)
+        await self.answers.stop()
         self.engine.dispose()
         self._refusals.close()
 

@@ -158,10 +158,16 @@ def explain_outage(engine: Engine) -> Iterator[None]:
         raise RecordsError(_explain(error, engine.url.render_as_string(hide_password=True))) from error
 
 
+def is_outage(error: DBAPIError | psycopg2.Error) -> bool:
+    """Whether the server could not be reached or the connection to it broke: the same work may succeed later."""
+    cause: Any = error.orig if isinstance(error, DBAPIError) else error
+    kinds = psycopg2.OperationalError | psycopg2.InterfaceError
+    return isinstance(cause, kinds) and (cause.pgcode is None or cause.pgcode.startswith(_GONE))
+
+
 def _explain(error: DBAPIError | psycopg2.Error, database: str) -> str:
     cause: Any = error.orig if isinstance(error, DBAPIError) else error
     reason = (str(cause).strip().splitlines() or [type(cause).__name__])[0]
-    kinds = psycopg2.OperationalError | psycopg2.InterfaceError
-    if isinstance(cause, kinds) and (cause.pgcode is None or cause.pgcode.startswith(_GONE)):
+    if is_outage(error):
         return f"the database {database} does not answer ({reason}); start it or correct TQS_DATABASE_URL"
     return f"the database {database} refused ({reason})"

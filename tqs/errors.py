@@ -17,6 +17,10 @@ class RecordsError(TqsError):
     """The database, its schema or a file of records cannot be used."""
 
 
+class DatabaseDownError(RecordsError):
+    """The database does not answer at the moment."""
+
+
 class UnfitDataError(TqsError):
     """The records do not carry a model: too few rows, one class, a leak."""
 
@@ -27,3 +31,11 @@ class ModelError(TqsError):
 
 class QueryError(TqsError):
     """A question about the records names something that is not there to choose."""
+
+
+class NotFoundError(TqsError):
+    """There is nobody and nothing of that id."""
+
+
+class ConflictError(TqsError):
+    """What is asked for contradicts what is stored."""

@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Request
+from sqlalchemy import Engine
 
+from bentos.answers import Answers
 from bentos.worker import Worker
+from tqs.errors import DatabaseDownError
 
 
-def get_worker(request: Request) -> Worker:
+async def get_worker(request: Request) -> Worker:
     """The state of the worker process that serves this request."""
     worker: Worker = request.app.state.worker
     return worker
 
 
 ThisWorker = Annotated[Worker, Depends(get_worker)]
+
+
+async def get_engine(worker: ThisWorker) -> Engine:
+    """The engine for writing and computing, where the database answered a moment ago."""
+    _require_database(worker)
+    return worker.engine
+
+
+async def get_answers(worker: ThisWorker) -> Answers:
+    """What reads lists and details, where the database answered a moment ago."""
+    _require_database(worker)
+    return worker.answers
+
+
+async def get_actor(request: Request) -> str:
+    """Who calls, as the audit log names them: the name of the key."""
+    key: Any = request.scope["state"]["api_key"]
+    return str(key.name)
+
+
+ThisEngine = Annotated[Engine, Depends(get_engine)]
+TheseAnswers = Annotated[Answers, Depends(get_answers)]
+Actor = Annotated[str, Depends(get_actor)]
+
+
+def _require_database(worker: Worker) -> None:
+    if not worker.is_connected:
+        raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds")

@@ -27,10 +27,11 @@ START_LIMIT_S = 120
 
 @dataclass
 class Service:
-    """A running service. `client` sends a good key; `process` is the one that started the workers."""
+    """A running service. `client` sends a key that may read; `process` is the one that started the workers."""
 
     url: str
     key: str
+    admin_key: str
     engine: Engine
     database: URL
     process: subprocess.Popen[bytes]
@@ -39,7 +40,15 @@ class Service:
     @property
     def client(self) -> httpx.Client:
         """A client with connections of its own, so that either worker may answer."""
-        return httpx.Client(base_url=self.url, headers={"X-API-Key": self.key}, timeout=30)
+        return self._client(self.key)
+
+    @property
+    def admin(self) -> httpx.Client:
+        """As `client`, with a key of all scopes."""
+        return self._client(self.admin_key)
+
+    def _client(self, key: str) -> httpx.Client:
+        return httpx.Client(base_url=self.url, headers={"X-API-Key": key}, timeout=30)
 
 
 @pytest.fixture(scope="session")
@@ -48,9 +57,10 @@ def service(template_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iter
     with temporary_database(template_url, template=template_url.database) as database:
         engine = create_app_engine(database)
         key = create_key(engine, "tests", scopes=["read"])
+        admin_key = create_key(engine, "tests-admin", scopes=["admin"])
         try:
             with serving(database, home) as (url, process, log):
-                yield Service(url, key, engine, database, process, log)
+                yield Service(url, key, admin_key, engine, database, process, log)
         finally:
             engine.dispose()
 
@@ -59,6 +69,12 @@ def service(template_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iter
 def client(service: Service) -> Iterator[httpx.Client]:
     with service.client as client:
         yield client
+
+
+@pytest.fixture
+def admin(service: Service) -> Iterator[httpx.Client]:
+    with service.admin as admin:
+        yield admin
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """What the HTTP API writes: jobs, contributions, explanations, and when a person's inputs last changed."""
 
+from datetime import datetime
+
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
@@ -67,7 +69,7 @@ def downgrade() -> None:
         op.drop_column(table, "contributions")
 
 
-def moment(name: str, *, nullable: bool = False, default: str | None = None) -> sa.Column:
+def moment(name: str, *, nullable: bool = False, default: str | None = None) -> sa.Column[datetime]:
     return sa.Column(
         name,
         sa.DateTime(timezone=True),

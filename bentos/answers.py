@@ -1,0 +1,149 @@
+"""Answers that PostgreSQL writes as JSON, kept in memory for as long as nothing was committed since.
+
+Two equal snapshots (`pg_current_snapshot()`: which transactions are visible) see the same rows. So an answer is handed
+out again only after the database has said, in one cheap round trip, that its snapshot is still the one that the answer
+was read under: every reader sees what was committed before it asked, whichever worker wrote it, and no writer has
+anything to invalidate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final
+
+import asyncpg
+from fastapi import Response
+from sqlalchemy import URL
+
+from tqs.errors import DatabaseDownError
+
+CONNECTIONS: Final = 4
+TIMEOUT_S: Final = 2.5  # for all of one answer: a database that hangs is told as one that is down
+KEPT_BYTES: Final = 32 * 2**20
+# Parts of an address that asyncpg knows; what else it may hold is meant for libpq.
+_KNOWN_TO_DRIVER: Final = frozenset({"host", "port", "passfile", "sslmode", "sslcert", "sslkey", "sslrootcert"})
+_FETCH: Final = "SELECT pg_current_snapshot()::text, ({})"
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An answer, the snapshot it was read under, and when (monotonic seconds). body: None for one that was null."""
+
+    body: bytes | None
+    snapshot: str
+    at: float
+
+
+class Answers:
+    """Connections of one worker for reading, and what they read last. Lives in the event loop that calls `start`."""
+
+    def __init__(self, url: URL, *, clock: Callable[[], float] = time.monotonic) -> None:
+        query = {name: value for name, value in url.query.items() if name in _KNOWN_TO_DRIVER}
+        self._dsn = url.set(drivername="postgresql", query=query).render_as_string(hide_password=False)
+        self._clock = clock
+        self._pool: asyncpg.Pool | None = None
+        self._kept: OrderedDict[tuple[Any, ...], Kept] = OrderedDict()
+        self._bytes = 0
+
+    async def start(self) -> None:
+        """Make the pool; it connects when it is first asked, so a database that is down delays nothing."""
+        self._pool = await asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=CONNECTIONS,
+            server_settings={"timezone": "UTC", "default_transaction_read_only": "on"},
+            reset=_leave_as_is,
+        )
+
+    async def stop(self) -> None:
+        """Let go of the connections."""
+        if self._pool is not None:
+            self._pool.terminate()
+
+    async def fetch(self, sql: str, *parameters: Any, max_age_s: float | None = None) -> bytes | None:
+        """The one text that `sql` gives for `parameters` ($1, $2, …), as UTF-8; None where it gives null or no row.
+
+        max_age_s: for an answer that depends on the time, how long (seconds) it may be handed out again.
+
+        Raises
+        ------
+        DatabaseDownError
+            where the database does not answer in time.
+        """
+        if self._pool is None:
+            raise DatabaseDownError("the service is starting; try again in a moment")
+        try:
+            async with asyncio.timeout(TIMEOUT_S), self._pool.acquire() as connection:
+                return await self._fetch(connection, sql, parameters, max_age_s)
+        except _OUTAGES as error:
+            self._forget_all()
+            raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
+
+    async def _fetch(
+        self, connection: Any, sql: str, parameters: tuple[Any, ...], max_age_s: float | None
+    ) -> bytes | None:
+        key = (sql, *parameters)
+        kept = self._kept.get(key)
+        young = kept is not None and (max_age_s is None or self._clock() - kept.at < max_age_s)
+        if (
+            kept is not None
+            and young
+            and await connection.fetchval("SELECT pg_current_snapshot()::text") == kept.snapshot
+        ):
+            with suppress(KeyError):  # another request may have dropped it meanwhile
+                self._kept.move_to_end(key)
+            return kept.body
+        at = self._clock()
+        snapshot, found = await connection.fetchrow(_FETCH.format(sql), *parameters)
+        body = None if found is None else found.encode()
+        self._keep(key, Kept(body, snapshot, at))
+        return body
+
+    def _keep(self, key: tuple[Any, ...], kept: Kept) -> None:
+        self._drop(key)
+        self._kept[key] = kept
+        self._bytes += _size(kept)
+        while self._bytes > KEPT_BYTES:
+            self._drop(next(iter(self._kept)))
+
+    def _drop(self, key: tuple[Any, ...]) -> None:
+        dropped = self._kept.pop(key, None)
+        if dropped is not None:
+            self._bytes -= _size(dropped)
+
+    def _forget_all(self) -> None:
+        # The server that comes back need not be the one that went.
+        self._kept.clear()
+        self._bytes = 0
+
+
+def json_answer(body: bytes) -> Response:
+    """The answer of a route whose bytes the database wrote."""
+    return Response(body, media_type="application/json")
+
+
+async def _leave_as_is(connection: Any) -> None:
+    """The reading connections change no setting: there is nothing to reset, which would cost a round trip a request."""
+
+
+_ENTRY_BYTES: Final = 1024  # the key, its parameters and the bookkeeping, roughly
+
+
+def _size(kept: Kept) -> int:
+    return _ENTRY_BYTES + len(kept.body or b"")
+
+
+_OUTAGES: Final = (
+    OSError,  # TimeoutError among them
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
