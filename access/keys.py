@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, func, insert, select, text, update
 
 from access.audit import record_action
+from records.locking import run_alone
 from records.tables.operations import SCOPES, api_keys
 from tqs.errors import TqsError, UsageError
 from tqs.private_files import write_private_file
@@ -102,7 +103,7 @@ def ensure_first_key(engine: Engine, home: Path) -> str | None:
     is readable by its owner only and is there, whole, before the key counts.
     """
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tqs first key'))"))
+        run_alone(connection, "first key")
         if connection.scalar(select(func.count()).select_from(api_keys)):
             return None
         key = _insert_key(connection, "first key", SCOPES, None, "first start")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from records.engine import Databases
+from tqs.loopback import answers
 from tqs.settings import Settings
 
 QUIET = {
@@ -40,7 +39,7 @@ def use_prefect(settings: Settings, databases: Databases) -> dict[str, str]:
     """
     environment = _prefect_environment(settings, databases)
     address = _address_file(settings)
-    if not address.exists() or not _answers(address.read_text(encoding="utf-8")):
+    if not address.exists() or not answers(f"{address.read_text(encoding='utf-8')}/health"):
         del environment["PREFECT_API_URL"]
         # Ctrl-C stops the temporary server too: by default Prefect would call the dead one again for minutes.
         environment["PREFECT_CLIENT_MAX_RETRIES"] = "1"
@@ -95,11 +94,3 @@ def _api_url(settings: Settings) -> str:
 
 def _address_file(settings: Settings) -> Path:
     return settings.home / "prefect" / "api-url"
-
-
-def _answers(api_url: str) -> bool:
-    try:
-        with urllib.request.urlopen(f"{api_url}/health", timeout=2) as answer:  # noqa: S310  # loopback
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False

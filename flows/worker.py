@@ -6,9 +6,9 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
+
+from tqs.loopback import answers
 
 PROJECT = Path(__file__).resolve().parents[1]
 POOL = "tqs"
@@ -32,11 +32,9 @@ def wait_for_server(api_url: str, limit_s: float) -> None:
     """Return once the server answers; TimeoutError after `limit_s` seconds."""
     deadline = time.monotonic() + limit_s
     while time.monotonic() < deadline:
-        try:
-            with urllib.request.urlopen(f"{api_url}/health", timeout=2):  # noqa: S310  # loopback
-                return
-        except (urllib.error.URLError, OSError):
-            time.sleep(0.25)
+        if answers(f"{api_url}/health"):
+            return
+        time.sleep(0.25)
     raise TimeoutError(f"the Prefect server at {api_url} did not answer within {limit_s:.0f} s")
 
 

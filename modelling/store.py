@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, text, update
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 
 from features.catalogue import names_of
 from modelling.artifact import Artifact, read_artifact
 from records.engine import explain_outage
+from records.locking import run_alone
 from records.tables.models import model_decisions, models
 from tqs.errors import ModelError
 
@@ -224,7 +225,7 @@ def _to_artifact(row: Row[Any]) -> Artifact:
 
 def _lock_target(connection: Connection, target: str) -> None:
     """One change of a target's models at a time; released with the transaction."""
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": f"tqs models {target}"})
+    run_alone(connection, f"models {target}")
 
 
 def _version_of(connection: Connection, target: str, alias: str) -> str | None:

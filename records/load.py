@@ -15,6 +15,7 @@ from records.importing.files import CHUNK_ROWS, Chunk, Reject
 from records.importing.form import FORMS, IGNORED, STUDENTS, TUTORS, Form
 from records.importing.people import show_current_profiles
 from records.importing.pipeline import Loaded, load_chunks
+from records.locking import run_alone
 from tqs.errors import RecordsError
 
 
@@ -87,7 +88,7 @@ def holds_records(engine: Engine) -> bool:
 
 
 def _refuse_foreign_records(connection: Connection) -> None:
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tqs import'))"))
+    run_alone(connection, "import")
     for kind in FORMS:
         count = connection.scalar(text(f"SELECT count(*) FROM {kind} WHERE source <> 'world'"))
         if count:

@@ -9,8 +9,9 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
+from records.locking import run_alone
 from tqs.errors import RecordsError
 
 SCRIPTS = Path(__file__).parent / "migrations"
@@ -62,7 +63,7 @@ def head_revision() -> str:
 
 def _migrate(engine: Engine, run: object, revision: str) -> str | None:
     with engine.begin() as connection:
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tqs migrate'))"))
+        run_alone(connection, "migrate")
         current_revision(connection)
         config = _config()
         config.attributes["connection"] = connection

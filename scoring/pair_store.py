@@ -16,9 +16,9 @@ from modelling.risk import RISK_LEVELS
 from modelling.store import read_champion_versions
 from records.bulk import BulkColumn, Words, copy_rows
 from records.columns import Float64, Int8
+from records.locking import run_alone
 from records.tables import match_predictions
 from scoring.extraction import microseconds
-from scoring.locking import run_alone
 from scoring.models import ServedModel
 from tqs.errors import ModelError
 

@@ -14,9 +14,9 @@ from features.table import session_features
 from modelling.risk import RISK_LEVELS
 from records.bulk import BulkColumn, Words, copy_rows
 from records.columns import Float64, Sessions
+from records.locking import run_alone
 from records.reading import read_history, select_upcoming
 from scoring.extraction import microseconds
-from scoring.locking import run_alone
 from scoring.models import ServedModel
 from scoring.prediction_report import PredictionReport, report_predictions
 

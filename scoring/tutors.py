@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 
 from features.catalogue_tutor import HIGH_RISK_PERCENT, WINDOW_DAYS
 from records.known import RECORD_KNOWN
-from scoring.locking import run_alone, run_in_part
+from records.locking import run_alone, run_in_part
 
 
 @dataclass(frozen=True, slots=True)

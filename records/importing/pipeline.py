@@ -20,6 +20,7 @@ from records.importing.people import upsert_people
 from records.importing.rejects import explain_problems
 from records.importing.sessions import take_out_contradictions, upsert_sessions
 from records.importing.stage import create_staging, stage_rows, take_out_duplicates
+from records.locking import run_alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ def load_chunks(
     `present` names the columns that the chunks have; `reject` is given the rows that do not enter. Other imports
     wait until this transaction ends.
     """
-    connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('tqs import'))"))
+    run_alone(connection, "import")
     connection.execute(text("SET LOCAL work_mem = '128MB'"))
     create_staging(connection, form)
     tutors = _known_tutors(connection) if form.kind == "sessions" else None

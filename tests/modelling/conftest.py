@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import pytest
 
-from modelling.artifact import (
-    Artifact,
-    BoosterFile,
-    Golden,
-    Manifest,
-    Thresholds,
-    Training,
-    build_artifact,
-)
-from modelling.calibrator import Calibrator, apply_calibrator
-from modelling.pipeline import FittedPipeline, TreeParameters, booster_bytes, fit_pipeline
+from benchmarks._model import UNCALIBRATED, artifact_of
+from modelling.artifact import Artifact, Thresholds
+from modelling.calibrator import Calibrator
+from modelling.pipeline import FittedPipeline, TreeParameters, fit_pipeline
 
 FEATURES = ("alpha", "beta", "gamma", "delta")
 
@@ -35,41 +26,20 @@ def make_artifact(
     X: np.ndarray,
     y: np.ndarray,
     *,
-    calibrator: Calibrator | None = None,
+    calibrator: Calibrator = UNCALIBRATED,
     features: tuple[str, ...] = FEATURES,
     target: str = "reschedule",
     golden_shift: float = 0.0,
 ) -> Artifact:
-    calibrator = calibrator or Calibrator(kind="none", lowest=1e-4, highest=1 - 1e-4)
-    raw = booster_bytes(fitted.booster)
-    golden = np.quantile(X, [0.1, 0.5, 0.9], axis=0)
-    answers = apply_calibrator(calibrator, fitted.log_odds(golden)) + golden_shift
-    return build_artifact(
-        Manifest(
-            target=target,
-            created_at="2026-01-01T00:00:00+00:00",
-            features=features,
-            scaler=fitted.scaler,
-            calibrator=calibrator,
-            thresholds=Thresholds(low=0.15, high=0.35),
-            booster=BoosterFile(
-                bytes=len(raw), sha256=hashlib.sha256(raw).hexdigest(), trees=fitted.booster.num_boosted_rounds()
-            ),
-            training=Training(
-                first_scheduled="2025-01-01T00:00:00+00:00",
-                last_scheduled="2025-12-01T00:00:00+00:00",
-                rows=len(y),
-                positives=int(y.sum()),
-                base_rate=float(y.mean()),
-                snapshot_sha256="0" * 64,
-                seed=1,
-                parameters={"max_depth": 3},
-            ),
-            golden=Golden(rows=tuple(map(tuple, golden.tolist())), probabilities=tuple(answers.tolist())),
-            metrics={"log_loss": 0.5},
-            libraries={"xgboost": "3.2.0"},
-        ),
-        raw,
+    return artifact_of(
+        fitted,
+        np.quantile(X, [0.1, 0.5, 0.9], axis=0),
+        y,
+        target=target,
+        features=features,
+        calibrator=calibrator,
+        thresholds=Thresholds(low=0.15, high=0.35),
+        golden_shift=golden_shift,
     )
 
 

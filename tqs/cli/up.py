@@ -10,8 +10,6 @@ import shlex
 import socket
 import sys
 import threading
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +18,7 @@ from honcho.manager import SYSTEM_PRINTER_NAME, Manager
 from honcho.printer import Message, Printer
 
 from tqs.errors import TqsError, UsageError
+from tqs.loopback import answers
 from tqs.settings import Settings
 
 HOST = "127.0.0.1"
@@ -136,17 +135,9 @@ def _announce(parts: Sequence[Part], done: threading.Event, log: Path) -> None:
     waiting = list(parts)
     print(f"starting {', '.join(part.name for part in parts)} (log: {log})", flush=True)
     while waiting and not done.is_set():
-        for part in [part for part in waiting if _answers(part)]:
+        for part in [part for part in waiting if answers(part.ready_url)]:
             waiting.remove(part)
             print(f"  {part.name:<14} {part.address or 'working'}", flush=True)
         done.wait(POLL_INTERVAL_S)
     if not done.is_set():
         print("ready; Ctrl-C stops everything", flush=True)
-
-
-def _answers(part: Part) -> bool:
-    try:
-        with urllib.request.urlopen(part.ready_url, timeout=2) as answer:  # noqa: S310  # loopback
-            return bool(answer.status < 400)
-    except (urllib.error.URLError, OSError):
-        return False

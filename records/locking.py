@@ -1,4 +1,4 @@
-"""Two runs of one job at once: the second waits."""
+"""Two transactions that do one job at once: the second waits, whichever process it is in."""
 
 from __future__ import annotations
 
