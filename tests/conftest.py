@@ -71,6 +71,14 @@ def engine(database_url: URL) -> Iterator[Engine]:
     engine.dispose()
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what tests counted with `record_property("counted", …)`, from whichever process they ran in."""
+    for report in (one for outcome in ("passed", "failed") for one in terminalreporter.stats.get(outcome, ())):
+        for name, value in report.user_properties:
+            if name == "counted" and report.when == "call":
+                terminalreporter.write_line(f"{report.nodeid}: {value}")
+
+
 @contextmanager
 def temporary_database(server: URL, template: str | None = None) -> Iterator[URL]:
     name = f"tqs_test_{os.getpid()}_{next(_numbers)}"
