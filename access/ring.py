@@ -15,16 +15,21 @@ from access.keys import hash_key
 from records.tables.operations import SCOPES, api_keys
 
 LONGEST_KEY: Final = 512  # characters: a longer one is not worth hashing
+SETTING: Final = "TQS_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """Who calls: a key's id (None for the one of the settings), its name, its scopes and when it ends."""
+    """Who calls: a key's id (None for one of the settings, and for a token), its name, its scopes and when it ends.
+
+    counted_as: who this is where calls are counted; no two callers share it.
+    """
 
     id: UUID | None
     name: str
     scopes: frozenset[str]
     expires_at: datetime | None = None
+    counted_as: str = ""
 
     def allows(self, scope: str) -> bool:
         """Whether the key carries `scope`; `admin` carries all."""
@@ -53,13 +58,18 @@ class KeyRing:
 
 
 def read_key_ring(connection: Connection, configured: SecretStr | None) -> KeyRing:
-    """The keys of the database that are good now, and the one of the setting TQS_API_KEY, which has all scopes."""
+    """The keys of the database that are good now, and those of the setting TQS_API_KEY, which have all scopes.
+
+    The setting may name two, parted by a comma: the new one and the one that it replaces.
+    """
     query = select(api_keys.c.hash, api_keys.c.id, api_keys.c.name, api_keys.c.scopes, api_keys.c.expires_at).where(
         api_keys.c.revoked_at.is_(None), func.coalesce(api_keys.c.expires_at > func.now(), True)
     )
     ring = {
-        row.hash: ApiKey(row.id, row.name, frozenset(row.scopes), row.expires_at) for row in connection.execute(query)
+        row.hash: ApiKey(row.id, row.name, frozenset(row.scopes), row.expires_at, f"key {row.id}")
+        for row in connection.execute(query)
     }
-    if configured is not None and configured.get_secret_value():
-        ring[hash_key(configured.get_secret_value())] = ApiKey(None, "TQS_API_KEY", frozenset(SCOPES))
+    for key in [] if configured is None else configured.get_secret_value().split(","):
+        if key.strip():
+            ring[hash_key(key.strip())] = ApiKey(None, SETTING, frozenset(SCOPES), None, SETTING)
     return KeyRing(ring)

@@ -1,4 +1,4 @@
-"""The layer around everything: who calls, how much they send, and how every error leaves the house.
+"""The layer around everything: who calls, how often, how much they send, and how every error leaves the house.
 
 It encloses BentoML's whole application (native endpoints, mounted routers, docs, metrics and BentoML's own middleware),
 decides on the path as the server received it, and never raises: an exception that got past BentoML's timeout would
@@ -10,11 +10,27 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, MutableMapping
 from datetime import UTC, datetime
+from functools import lru_cache
+from ipaddress import ip_address
 from typing import Any, Final, Protocol
 
+from access.refusals import UNKNOWN
 from access.ring import ApiKey, KeyRing
-from bentos.body import BodyError, ClientGone, Message, Receive, check_json, read_body, replay_body
+from bentos.body import BodyError, ClientGone, Message, Receive, take_body
+from bentos.cors import PREFLIGHT, cors_headers
+from bentos.credentials import Credential, find_credential, gather_headers
 from bentos.exchange import Exchange
+from bentos.gate import Gate
+from bentos.paths import (
+    OPEN_IN_DEVELOPMENT,
+    OPEN_PATHS,
+    SIGNED_PATHS,
+    STATIC_FILES,
+    PathNames,
+    body_limit,
+    go_by,
+    required_scope,
+)
 from bentos.problems import Problem
 
 log: Final = logging.getLogger("bentoml.tqs")
@@ -23,133 +39,141 @@ Scope = MutableMapping[str, Any]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-OPEN_PATHS: Final = frozenset({"/api/health", "/livez", "/readyz", "/healthz"})
-OPEN_IN_DEVELOPMENT: Final = frozenset({"/", "/docs", "/docs.json", "/metrics"})
-STATIC_FILES: Final = "/static_content/"
-MODEL_PATHS: Final = frozenset({"/predict_match", "/predict_reschedule", "/predict_no_show", "/score_tutors"})
-MIB: Final = 2**20
-METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+NO_ADDRESS: Final = "unknown"
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class Gatekeeper(Protocol):
     """What the layer asks of the worker."""
 
     @property
+    def gate(self) -> Gate:
+        """What the worker knows of those who call."""
+
+    @property
     def keys(self) -> KeyRing | None:
         """The keys as last read; None before the first time."""
 
-    @property
-    def open_docs(self) -> bool:
-        """Whether docs and metrics need no key."""
-
     async def newer_keys(self) -> KeyRing | None:
         """The keys as the database has them by now."""
-
-    def count_refusal(self, address: str) -> int:
-        """Count a refused key; seconds for which the address is throttled, 0 where it is not."""
 
 
 class Guard:
     """The ASGI layer. `worker` gives the gatekeeper once the application has started."""
 
-    def __init__(self, app: App, worker: Callable[[], Gatekeeper]) -> None:
+    def __init__(self, app: App, worker: Callable[[], Gatekeeper], names: PathNames) -> None:
         self._app = app
         self._worker = worker
+        self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection of any kind."""
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._serve(scope, receive, Exchange(send, scope["path"]))
+            await self._serve(scope, receive, send)
         else:  # nothing here speaks WebSocket
             await send({"type": "websocket.close", "code": 1008})
 
-    async def _serve(self, scope: Scope, receive: Receive, exchange: Exchange) -> None:
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        method, path, name = scope["method"], scope["path"], self._names.name(scope["path"])
+        exchange = Exchange(send, path)
         try:
-            problem = await self._admit(scope)
+            worker = self._worker()
+            headers, repeated = gather_headers(scope["headers"])
+            exchange.cors = cors_headers(worker.gate.origins, headers.get(b"origin"))
+            if method == "OPTIONS" and len(exchange.cors) > 1 and b"access-control-request-method" in headers:
+                await exchange.send_empty(PREFLIGHT)
+                return
+            _know_address(scope)
+            problem = await self._admit(scope, name, worker, find_credential(headers, repeated, worker.gate.tokens))
             if problem is None:
                 try:
-                    receive = await _take_body(scope, receive)
+                    receive = await take_body(method, headers, repeated, receive, body_limit(path))
                 except BodyError as error:
                     problem = Problem(error.status, error.detail, headers={"connection": "close"})
             if problem is not None:
                 await exchange.send_problem(problem)
-            else:
-                await self._app(scope, receive, exchange.send)
+                return
+            go_by(name, scope)
+            await self._app(scope, receive, exchange.send)
+            if exchange.status == 401 and path in SIGNED_PATHS:
+                worker.gate.refusals.take(_address(scope))
+                worker.gate.note_refusal(UNKNOWN, "refuse signature", _address(scope), datetime.now(UTC))
         except ClientGone:
             return
         except Exception:
-            log.exception("%s %s failed", scope["method"], scope["path"])
+            log.exception("%s %s failed", _say_method(method), name)
             await exchange.fail()
 
-    async def _admit(self, scope: Scope) -> Problem | None:
+    async def _admit(self, scope: Scope, name: str, worker: Gatekeeper, credential: Credential) -> Problem | None:
         """None where the call may go on; its key is then in scope["state"]["api_key"]."""
-        path, worker = scope["path"], self._worker()
-        if path in OPEN_PATHS or (worker.open_docs and (path in OPEN_IN_DEVELOPMENT or path.startswith(STATIC_FILES))):
+        path, gate = scope["path"], worker.gate
+        if path in OPEN_PATHS or (gate.open_docs and (path in OPEN_IN_DEVELOPMENT or path.startswith(STATIC_FILES))):
             return None
-        presented = [value for name, value in scope["headers"] if name == b"x-api-key"]
-        text = presented[0].decode("latin-1") if len(presented) == 1 else ""
-        keys = worker.keys
-        key = None if keys is None else keys.verify(text, datetime.now(UTC))
-        if key is None:
-            wait = worker.count_refusal(_address(scope))
-            if wait:
-                return Problem(429, headers={"retry-after": str(wait)})
-            # A key made within the last second is not in the ring yet.
-            keys = await worker.newer_keys() if text else keys
-            key = None if keys is None else keys.verify(text, datetime.now(UTC))
-        if keys is None:
+        if path in SIGNED_PATHS and scope["method"] == "POST":
+            wait = gate.refusals.look(_address(scope))
+            return Problem(429, headers={"retry-after": str(wait)}) if wait else None
+        now, keys = datetime.now(UTC), worker.keys
+        caller = credential.verify(keys, gate.tokens, now)
+        if caller is None:
+            wait = gate.refusals.take(_address(scope))
+            if credential.is_key and not wait:  # a key made within the last second is not in the ring yet
+                keys = await worker.newer_keys()
+                caller = credential.verify(keys, gate.tokens, now)
+            if caller is None:
+                return self._refuse(scope, name, gate, credential, wait, known=keys is not None)
+        return _authorise(scope, gate, caller, now)
+
+    def _refuse(
+        self, scope: Scope, name: str, gate: Gate, credential: Credential, wait: int, *, known: bool
+    ) -> Problem:
+        if not known and not wait:
             return Problem(503, "The keys cannot be read at the moment.", headers={"retry-after": "2"})
-        if key is None:
-            log.warning("refused %s %s from %s: %s", scope["method"], path, _address(scope), _fault(presented))
-            return Problem(401, _fault(presented), headers={"www-authenticate": "X-API-Key"})
-        return _authorise(scope, key)
+        address = _address(scope)
+        gate.note_refusal(UNKNOWN, "refuse key", address, datetime.now(UTC), credential.key)
+        if wait:
+            return Problem(429, headers={"retry-after": str(wait)})
+        log.warning("refused %s %s from %s: %s", _say_method(scope["method"]), name, address, credential.fault)
+        challenge = "X-API-Key" if gate.tokens is None else "X-API-Key, Bearer"
+        return Problem(401, credential.fault, headers={"www-authenticate": challenge})
 
 
-def required_scope(method: str, path: str) -> str:
-    """The scope that a call needs: reading and the stateless model endpoints `read`, everything else `admin`."""
-    return "read" if method in ("GET", "HEAD") or path in MODEL_PATHS else "admin"
-
-
-def body_limit(path: str) -> int:
-    """The largest body in bytes that a path takes."""
-    return 16 * MIB if path in MODEL_PATHS else MIB
-
-
-def _authorise(scope: Scope, key: ApiKey) -> Problem | None:
+def _authorise(scope: Scope, gate: Gate, caller: ApiKey, now: datetime) -> Problem | None:
+    gate.use.note(caller.id, now)
+    if gate.calls is not None and (wait := gate.calls.take(caller.counted_as)):
+        gate.note_refusal(caller.name, "limit calls", _address(scope), now)
+        return Problem(
+            429, f"This key may make {gate.calls.limit} calls; wait as long as Retry-After says.",
+            headers={"retry-after": str(wait)},
+        )  # fmt: skip
     needed = required_scope(scope["method"], scope["path"])
-    if not key.allows(needed):
+    if not caller.allows(needed):
+        gate.note_refusal(caller.name, "refuse call", _address(scope), now)
         return Problem(403, f"This call needs a key with the scope {needed}; make one with `tqs keys create`.")
-    scope.setdefault("state", {})["api_key"] = key
+    scope.setdefault("state", {})["api_key"] = caller
     return None
 
 
-async def _take_body(scope: Scope, receive: Receive) -> Receive:
-    """A `receive` with the body in it, whole, no larger than the path takes, and JSON where it is not empty."""
-    if scope["method"] not in METHODS_WITH_BODY:
-        return receive
-    headers = dict(scope["headers"])
-    length = headers.get(b"content-length", b"")
-    body = await read_body(receive, int(length) if length.isdigit() else None, body_limit(scope["path"]))
-    if body:
-        kind, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
-        if kind.strip() != b"application/json" or parameters.strip() not in (b"", b"charset=utf-8"):
-            raise BodyError(415)
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity":
-            raise BodyError(415, "Send the body as it is, without a Content-Encoding.")
-        check_json(body)
-    return replay_body(body, receive)
+def _know_address(scope: Scope) -> None:
+    """Leave only an IP address in the scope: a header that a proxy passed on may say anything."""
+    client = scope.get("client")
+    if client is not None and (address := _read_address(client[0])) != client[0]:
+        scope["client"] = (address, client[1])
 
 
 def _address(scope: Scope) -> str:
     client = scope.get("client")
-    return str(client[0]) if client else "unknown"
+    return str(client[0]) if client else NO_ADDRESS
 
 
-def _fault(presented: list[bytes]) -> str:
-    if len(presented) > 1:
-        return "The header X-API-Key is there more than once; send one key."
-    if not presented:
-        return "The header X-API-Key is missing; an operator makes a key with `tqs keys create`."
-    return "The key in the header X-API-Key is not valid: unknown, revoked or expired."
+@lru_cache(maxsize=4_096)
+def _read_address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        return NO_ADDRESS
+
+
+def _say_method(method: str) -> str:
+    return method if method in METHODS else "(unknown method)"

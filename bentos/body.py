@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import sys
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Container, Mapping, MutableMapping
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -14,6 +14,7 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 
 BODY_SECONDS: Final = 30.0  # within which a body must have arrived
+METHODS_WITH_BODY: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 _FLATTEN: Final = bytes.maketrans(b"123456789E", b"000000000e")
 _LARGE_EXPONENT: Final = re.compile(rb"(?:^|[\s:,\[])-?0+(?:\.0+)?e\+?000")
@@ -65,6 +66,35 @@ async def read_body(receive: Receive, declared: int | None, limit: int) -> bytes
                     return b"".join(chunks)
     except TimeoutError:
         raise BodyError(408) from None
+
+
+async def take_body(
+    method: str, headers: Mapping[bytes, bytes], repeated: Container[bytes], receive: Receive, limit: int
+) -> Receive:
+    """A `receive` with the body in it, whole, no larger than `limit` bytes, and JSON where it is not empty.
+
+    headers: those of `credentials.gather_headers`, and the names of those that are `repeated`.
+
+    Raises
+    ------
+    BodyError
+        408, 413, 415 or 400, saying what is wrong with the body.
+    ClientGone
+        where the client leaves.
+    """
+    if method not in METHODS_WITH_BODY:
+        return receive
+    length = headers.get(b"content-length", b"")
+    body = await read_body(receive, int(length[:20]) if length.isdigit() else None, limit)
+    if body:
+        kind, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+        plain = kind.strip() == b"application/json" and parameters.strip() in (b"", b"charset=utf-8")
+        if not plain or b"content-type" in repeated:
+            raise BodyError(415)
+        if headers.get(b"content-encoding", b"identity").lower() != b"identity" or b"content-encoding" in repeated:
+            raise BodyError(415, "Send the body as it is, without a Content-Encoding.")
+        check_json(body)
+    return replay_body(body, receive)
 
 
 def replay_body(body: bytes, receive: Receive) -> Receive:

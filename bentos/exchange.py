@@ -10,7 +10,7 @@ from bentos.problems import PROBLEM_JSON, Problem, translate_error
 
 Headers = list[tuple[bytes, bytes]]
 
-# BentoML's docs page needs its own scripts and styles; everything else is data.
+# The page of the docs needs scripts and styles that are served here; everything else is data.
 PAGES: Final = frozenset({"/", "/docs"})
 AS_THEY_ARE: Final = frozenset({"/api/health"})  # its 503 is a report on the service, not an error of the call
 LARGEST_ERROR: Final = 4 * 2**20
@@ -27,14 +27,17 @@ _PAGE: Final[Headers] = [
     *_COMMON,
     (
         b"content-security-policy",
-        b"default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-        b"img-src 'self' data:; frame-ancestors 'none'",
+        b"default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        b"frame-ancestors 'none'",
     ),
 ]
 
 
 class Exchange:
-    """The sending side of one request."""
+    """The sending side of one request.
+
+    status: what was answered, 0 before. cors: headers for scripts of other web pages, on all answers.
+    """
 
     def __init__(self, send: Callable[[Message], Awaitable[None]], path: str) -> None:
         self._send = send
@@ -42,7 +45,8 @@ class Exchange:
         self._security = _PAGE if path in PAGES else _DATA
         self._error: Message | None = None  # the start of an error whose body is being collected
         self._body = bytearray()
-        self._started = False
+        self.status = 0
+        self.cors: Headers = []
 
     async def send(self, message: Message) -> None:
         """What the application sends: an error is collected and leaves as a problem document, all else as it comes."""
@@ -52,7 +56,7 @@ class Exchange:
                 self._error = message
                 return
             kept = [(name, value) for name, value in headers if name.lower() not in DROPPED]
-            await self._pass({**message, "headers": [*kept, *self._security]})
+            await self._pass({**message, "headers": [*kept, *self._security, *self.cors]})
         elif self._error is None:
             await self._pass(message)
         else:
@@ -65,14 +69,15 @@ class Exchange:
         body = problem.to_json()
         own = {"content-type": PROBLEM_JSON, "content-length": str(len(body)), **problem.headers}
         headers = [(name.encode(), value.encode()) for name, value in own.items()]
-        await self._pass(
-            {"type": "http.response.start", "status": problem.status, "headers": [*headers, *self._security]}
-        )
-        await self._pass({"type": "http.response.body", "body": body, "more_body": False})
+        await self._answer(problem.status, headers, body)
+
+    async def send_empty(self, headers: Headers) -> None:
+        """Answer that there is nothing to say, with `headers`."""
+        await self._answer(204, headers, b"")
 
     async def fail(self) -> None:
         """Answer 500, unless an answer has begun: then there is nothing left to say."""
-        if not self._started:
+        if not self.status:
             await self.send_problem(Problem(500))
 
     async def _send_translated(self, start: Message) -> None:
@@ -84,8 +89,14 @@ class Exchange:
             problem.headers.setdefault("retry-after", "2")
         await self.send_problem(problem)
 
+    async def _answer(self, status: int, headers: Headers, body: bytes) -> None:
+        whole = [*headers, *self._security, *self.cors]
+        await self._pass({"type": "http.response.start", "status": status, "headers": whole})
+        await self._pass({"type": "http.response.body", "body": body, "more_body": False})
+
     async def _pass(self, message: Message) -> None:
-        self._started = True
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
         await self._send(message)
 
 

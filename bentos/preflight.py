@@ -8,6 +8,8 @@ import sys
 from pydantic import ValidationError
 
 from access.ring import read_key_ring
+from access.tokens import configure_tokens
+from bentos.throttle import read_rate_limit
 from records.engine import explain_outage, open_databases
 from tqs.errors import SettingsError, TqsError
 from tqs.private_logs import leave_values_unlogged
@@ -32,8 +34,10 @@ def require_key(settings: Settings) -> None:
     Raises
     ------
     TqsError
-        where there is no key that is good, or the database cannot be used.
+        where there is no key that is good, a limit or the rules of tokens cannot be used, or the database cannot.
     """
+    configure_tokens(settings)
+    read_rate_limit(settings.rate_limit)
     with open_databases(settings) as databases, explain_outage(databases.app), databases.app.connect() as connection:
         if not len(read_key_ring(connection, settings.api_key)):
             raise SettingsError(

@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 import bentoml
 from _bentoml_sdk import Service
 from bentoml.exceptions import ServiceUnavailable
+from starlette.applications import Starlette
 from starlette.responses import Response
+from starlette.routing import Route
 
 from bentos.app import PREFIX, build_app
 from bentos.auth import App, Guard
+from bentos.docs import show_docs
 from bentos.openapi import Document, build_document
+from bentos.paths import PathNames, RealPath
 from bentos.payloads import (
     MatchBatch,
     Predictions,
@@ -47,12 +52,26 @@ class GuardedService(Service[Any]):
 
     def to_asgi(self, is_main: bool = True) -> App:
         """BentoML's ASGI application, enclosed."""
-        return Guard(super().to_asgi(is_main=is_main), lambda: api.state.worker)
+        names = PathNames(self.openapi_spec.content["paths"])
+        return Guard(self.to_open_asgi(is_main), lambda: api.state.worker, names)
+
+    def to_open_asgi(self, is_main: bool = True) -> Starlette:
+        """BentoML's ASGI application with our page of the docs, without the guard."""
+        app: Starlette = super().to_asgi(is_main=is_main)
+        app.router.redirect_slashes = False  # it redirects to whatever the header Host says
+        for path in ("/", "/docs"):
+            app.router.routes.insert(0, Route(path, show_docs))
+        return app
 
     @property
     def openapi_spec(self) -> Document:
-        """What BentoML serves at /docs.json and shows on its page."""
-        return build_document(api, PREFIX)
+        """What is served at /docs.json."""
+        return _document()
+
+
+@cache
+def _document() -> Document:
+    return build_document(api, PREFIX)
 
 
 @bentoml.service(
@@ -61,7 +80,8 @@ class GuardedService(Service[Any]):
     threads=THREADS,
     traffic={"timeout": REQUEST_SECONDS},
     http={"host": "127.0.0.1", "port": 3000},
-    logging={"access": {"enabled": True}},
+    # Of a call the log tells only what no client writes: its paths are names of routes.
+    logging={"access": {"enabled": True, "request_content_type": False, "request_content_length": False}},
 )
 @bentoml.asgi_app(api, path=PREFIX)
 class TutorQuality:
@@ -119,3 +139,6 @@ class TutorQuality:
         if serving is None:
             raise ServiceUnavailable("the models are not loaded yet")
         return serving.model
+
+
+TutorQuality.add_asgi_middleware(RealPath)  # type: ignore[attr-defined]  # the decorator is not typed

@@ -1,55 +1,66 @@
-"""How often keys were refused from an address, counted over all workers of a machine."""
+"""How often someone may do something: refused keys by address, calls by key, counted over all workers of a machine."""
 
 from __future__ import annotations
 
-import fcntl
-import mmap
-import os
-import struct
-from contextlib import suppress
-from hashlib import blake2b
+import math
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from tqs.private_files import ensure_private_folder
+from limits import RateLimitItem, RateLimitItemPerMinute, parse
+from limits.strategies import MovingWindowRateLimiter
 
-REFUSALS_A_MINUTE: Final = 60
-WINDOW_S: Final = 60
-SLOTS: Final = 65_536  # addresses share a slot by chance; that can only ever throttle keys that are refused anyway
-_SLOT: Final = struct.Struct("=II")  # start of the window in seconds since 1970, refusals in it
+from bentos.windows import SharedWindows
+from tqs.errors import SettingsError
+
+REFUSALS: Final = RateLimitItemPerMinute(60)
+MOST_CALLS: Final = 10**9
+LONGEST_WINDOW_S: Final = 86_400
 
 
-class RefusalCounter:
-    """A table in a file that all workers map into memory: half a megabyte, whoever knocks.
+class Throttle:
+    """At most so many in any window, for each who asks. Lives in one thread."""
 
-    An address's window starts with its first refusal and lasts a minute.
-    """
+    def __init__(self, path: Path, limit: RateLimitItem, clock: Callable[[], float] = time.time) -> None:
+        self.limit = limit
+        self._clock = clock
+        self._windows = SharedWindows(path, limit.get_expiry(), clock)
+        self._limiter = MovingWindowRateLimiter(self._windows)
 
-    def __init__(self, path: Path) -> None:
-        ensure_private_folder(path.parent)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        os.ftruncate(self._file, SLOTS * _SLOT.size)
-        self._table = mmap.mmap(self._file, SLOTS * _SLOT.size)
+    def take(self, who: str) -> int:
+        """Count one more of `who`; 0 where that is within the limit, else in how many seconds one more will be."""
+        return 0 if self._limiter.hit(self.limit, who) else self._wait(who)
 
-    def count_refusal(self, address: str, now: float) -> int:
-        """Count one; returns for how many seconds the address is throttled, 0 where it is not (yet).
-
-        now: seconds since 1970.
-        """
-        place = int.from_bytes(blake2b(address.encode(), digest_size=8).digest()) % SLOTS * _SLOT.size
-        fcntl.flock(self._file, fcntl.LOCK_EX)
-        try:
-            start, refusals = _SLOT.unpack_from(self._table, place)
-            if not 0 <= now - start < WINDOW_S:
-                start, refusals = int(now), 0
-            refusals = min(refusals + 1, 2**32 - 1)
-            _SLOT.pack_into(self._table, place, start, refusals)
-        finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
-        return 0 if refusals <= REFUSALS_A_MINUTE else max(1, int(start + WINDOW_S - now) + 1)
+    def look(self, who: str) -> int:
+        """As `take`, without counting."""
+        return 0 if self._limiter.test(self.limit, who) else self._wait(who)
 
     def close(self) -> None:
         """Let go of the file."""
-        self._table.close()
-        with suppress(OSError):
-            os.close(self._file)
+        self._windows.close()
+
+    def _wait(self, who: str) -> int:
+        return max(1, math.ceil(self._limiter.get_window_stats(self.limit, who).reset_time - self._clock()))
+
+
+def read_rate_limit(text: str | None) -> RateLimitItem | None:
+    """The limit that TQS_RATE_LIMIT names, such as 600/minute; None where it names none.
+
+    Raises
+    ------
+    SettingsError
+        for anything else, or a limit that nobody could keep or count.
+    """
+    if text is None:
+        return None
+    try:
+        limit = parse(text)
+    except ValueError:
+        limit = None
+    if limit is None or not 1 <= limit.amount <= MOST_CALLS or not 1 <= limit.get_expiry() <= LONGEST_WINDOW_S:
+        raise SettingsError(
+            f"TQS_RATE_LIMIT: {text[:100]!r} is no limit of calls for each key; write one like 600/minute "
+            "(second, minute, hour or day), or leave it out for none"
+        )
+    return limit

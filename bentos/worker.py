@@ -21,8 +21,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from access.ring import KeyRing, read_key_ring
 from bentos.answers import Answers
+from bentos.gate import Gate
 from bentos.serving import ServingModels
-from bentos.throttle import RefusalCounter
 from modelling.store import read_champion_versions
 from records.engine import Databases
 from tqs.settings import Settings
@@ -34,7 +34,7 @@ SHORTEST_BEAT_S: Final = 0.25
 MODEL_CHECK_S: Final = 2.0
 STALE_S: Final = 2.5  # no beat for so long: the database hangs
 BEAT_TIMEOUT_MS: Final = 2_000
-REFUSALS_FILE: Final = "refused-keys"
+NOTES_S: Final = 10.0  # each is a commit, after which lists and details are read anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Worker:
         self.engine = databases.app
         self.models = ServingModels(databases.app, settings)
         self.answers = Answers(databases.app.url)
-        self._refusals = RefusalCounter(settings.home / REFUSALS_FILE)
+        self.gate = Gate(settings)
         self.pulse = Pulse(-STALE_S, None, None, {}, "not asked yet")
         # Two threads of our own: a database that hangs must not use up those that answer requests.
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="heart")
@@ -77,7 +77,8 @@ class Worker:
         """First beat, first load of the models, and the tasks that go on. A database that is down delays nothing."""
         await self.answers.start()
         await self._run(self._beat)
-        self._tasks = [asyncio.create_task(self._keep_beating())]  # a check of the models takes seconds
+        # A check of the models takes seconds.
+        self._tasks = [asyncio.create_task(self._keep_beating()), asyncio.create_task(self._keep_notes())]
         await self._refresh_models()
         self._tasks.append(asyncio.create_task(self._keep_models_fresh()))
         # Nearly a million objects of imported modules: a full collection would stop every request for half a second.
@@ -91,10 +92,12 @@ class Worker:
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        if self.is_connected:
+            await self._run(self._write_notes)
         self._pool.shutdown(wait=False, cancel_futures=True)
         await self.answers.stop()
         self.engine.dispose()
-        self._refusals.close()
+        self.gate.close()
 
     @property
     def is_connected(self) -> bool:
@@ -110,15 +113,6 @@ class Worker:
     def keys(self) -> KeyRing | None:
         """The keys as last read; None before the first time."""
         return self.pulse.keys
-
-    @property
-    def open_docs(self) -> bool:
-        """Whether docs and metrics need no key."""
-        return self.settings.env == "development"
-
-    def count_refusal(self, address: str) -> int:
-        """Count a refused key; seconds for which the address is throttled, 0 where it is not."""
-        return self._refusals.count_refusal(address, time.time())
 
     async def newer_keys(self) -> KeyRing | None:
         """The keys as the database has them by now, for a key that was made a moment ago."""
@@ -137,6 +131,15 @@ class Worker:
             beaten, self._beaten = self._beaten, asyncio.Event()
             await self._run(self._beat)
             beaten.set()
+
+    async def _keep_notes(self) -> None:
+        while True:
+            await asyncio.sleep(NOTES_S)
+            if self.is_connected:
+                await self._run(self._write_notes)
+
+    def _write_notes(self) -> None:
+        self.gate.write_notes(self.engine)
 
     async def _keep_models_fresh(self) -> None:
         while True:

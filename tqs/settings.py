@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import zoneinfo
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from tqs.errors import SettingsError
 
+# Scheme, host in lower case and the port where it is not the scheme's own: as browsers write it.
+ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?|https?://\[[0-9a-f:]+\](:[1-9][0-9]{0,4})?")
 POSTGRESQL_DRIVERS = ("postgresql", "postgres", "postgresql+psycopg2")
 
 
@@ -27,6 +30,8 @@ class Settings(BaseSettings):
     `home` holds what is kept on disk (embedded database, MLflow's files, keys). `database_url` names a
     PostgreSQL server; unset, an embedded one keeps its data in `home`. Probabilities below `*_low` are low
     risk, from `*_high` on high risk. `timezone` decides what is morning and which day a session is on.
+    `rate_limit` is how often each key may call, such as 600/minute (unset: without a limit). `cors_origins` are the
+    web pages' origins whose scripts may call, parted by commas. `jwt_*` says which bearer tokens count as a key.
     """
 
     model_config = SettingsConfigDict(
@@ -37,6 +42,13 @@ class Settings(BaseSettings):
     env: Literal["production", "development"] = "production"
     database_url: SecretStr | None = Field(default=None, validation_alias=_named("DATABASE_URL"))
     api_key: SecretStr | None = Field(default=None, validation_alias=_named("API_KEY"))
+    rate_limit: str | None = None
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
+    jwt_secret: SecretStr | None = None
+    jwt_public_key: Path | None = None
+    jwt_algorithm: Literal["HS256", "RS256", "ES256"] | None = None
+    jwt_audience: str | None = None
+    jwt_issuer: str | None = None
     timezone: str = "UTC"
     api_port: int = Field(default=3000, ge=1, le=65535)
     api_workers: int = Field(default=2, ge=1, le=64)
@@ -65,6 +77,19 @@ class Settings(BaseSettings):
         if name not in zoneinfo.available_timezones():
             raise ValueError(f"{name!r} is no time zone of the IANA database; write one like 'Europe/Berlin'")
         return name
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _exact_origins(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        origins = tuple(part.strip() for part in value.split(",") if part.strip())
+        for origin in origins:
+            if "*" in origin:
+                raise ValueError("* would let any web page call; name each origin, such as https://app.example.com")
+            if not ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin; write it as browsers do, such as https://app.example.com")
+        return origins
 
     @field_validator("database_url")
     @classmethod
