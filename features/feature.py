@@ -12,8 +12,8 @@ class Feature:
     """One column of a feature matrix.
 
     `default` stands where the value is missing; `low` and `high` bound every value that leaves this room;
-    `concept` groups features that tell of the same thing; `phrase` says a value within a sentence, and `phrases`
-    says those values that need words of their own.
+    `concept` groups features that tell of the same thing; `phrase` says a value within a sentence, `phrases` says
+    those values that need words of their own, and `unknown` says that the default stands for a missing value.
     """
 
     name: str
@@ -25,9 +25,15 @@ class Feature:
     low: float = 0.0
     high: float = inf
     phrases: Mapping[float, str] = field(default_factory=dict)
+    unknown: str | None = None
 
-    def describe(self, value: float) -> str:
-        """The value in words, such as "the tutor rescheduled 20% of the sessions of the last 30 days"."""
+    def describe(self, value: float, *, known: bool = True) -> str:
+        """The value in words, such as "the tutor rescheduled 20% of the sessions of the last 30 days".
+
+        known: False where the value is the default in place of a missing one, which then is what is said.
+        """
+        if not known and self.unknown is not None:
+            return self.unknown
         return self.phrases.get(value, self.phrase).format(value=value)
 
 

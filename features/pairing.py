@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from features.catalogue import features_of, names_of, stack_columns
 from features.profiles import version_at
 from features.tutor import tutor_features
-from records.columns import Columns, Float64, Int8, Int64, Sessions, StudentProfiles, TutorProfiles
+from records.columns import Bool, Columns, Float64, Int8, Int64, Sessions, StudentProfiles, TutorProfiles
 
 _DEFAULTS: Final = {feature.name: feature.default for feature in features_of("match")}
 _CELLS_IN_CACHE: Final = 16_384
@@ -111,6 +112,37 @@ def pair_block(students: StudentVectors, tutors: TutorVectors, out: NDArray[np.f
             cube[part, :, names.index(name)] = cells
 
 
+def incompatibility_parts(fit: Mapping[str, Float64]) -> dict[str, Float64]:
+    """What each mismatch takes from a compatibility score of 1, in the shape of the mismatches."""
+    return {
+        "pace_mismatch": 0.3 * fit["pace_mismatch"] / 4,
+        "style_mismatch": 0.3 * fit["style_mismatch"],
+        "communication_mismatch": 0.2 * fit["communication_mismatch"] / 4,
+        "age_difference": 0.2 * np.minimum(fit["age_difference"] / 20, 1),
+    }
+
+
+def known_features(students: StudentVectors, tutors: TutorVectors) -> Bool:
+    """Where `pair_matrix` holds a value (n, 17) that was told, and not the default in the place of a missing one."""
+    known = {
+        "pace_mismatch": np.isfinite(students.pace) & np.isfinite(tutors.pace),
+        "style_mismatch": (students.style >= 0) & (tutors.style >= 0),
+        "communication_mismatch": np.isfinite(students.communication) & np.isfinite(tutors.communication),
+        "age_difference": np.isfinite(students.age) & np.isfinite(tutors.age),
+        "student_age": np.isfinite(students.age),
+        "student_pace": np.isfinite(students.pace),
+        "student_urgency": np.isfinite(students.urgency),
+        "student_experience": np.isfinite(students.experience),
+        "student_satisfaction": np.isfinite(students.satisfaction),
+        "tutor_age": np.isfinite(tutors.age),
+        "tutor_experience": np.isfinite(tutors.experience),
+        "tutor_confidence": np.isfinite(tutors.confidence),
+        "tutor_pace": np.isfinite(tutors.pace),
+    }
+    everywhere = np.ones(len(students), dtype=np.bool_)
+    return np.stack([known.get(name, everywhere) for name in names_of("match")], axis=1)
+
+
 def _as_column(students: StudentVectors) -> StudentVectors:
     return StudentVectors(**{name: getattr(students, name)[:, np.newaxis] for name in StudentVectors.__slots__})
 
@@ -122,14 +154,14 @@ def _fit(students: StudentVectors, tutors: TutorVectors) -> dict[str, Float64]:
     age = _distance(students.age, tutors.age, _DEFAULTS["age_difference"])
     named = (students.style >= 0) & (tutors.style >= 0)
     style = np.where(named, students.style != tutors.style, _DEFAULTS["style_mismatch"])
-    distance = 0.3 * pace / 4 + 0.3 * style + 0.2 * communication / 4 + 0.2 * np.minimum(age / 20, 1)
-    return {
+    found = {
         "pace_mismatch": pace,
         "style_mismatch": style,
         "communication_mismatch": communication,
         "age_difference": age,
-        "compatibility_score": np.maximum(1 - distance, 0),
     }
+    distance = sum(incompatibility_parts(found).values())
+    return found | {"compatibility_score": np.maximum(1 - distance, 0)}
 
 
 def _student_side(students: StudentVectors) -> dict[str, Float64]:

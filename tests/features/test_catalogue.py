@@ -91,8 +91,35 @@ def test_values_in_words(name, value, sentence):
     assert feature.describe(value) == sentence
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("pace_mismatch", 0.0, "they prefer the same pace"),
+        ("pace_mismatch", 1.0, "their preferred paces lie one point apart"),
+        ("pace_mismatch", 3.0, "their preferred paces lie 3 points apart"),
+        ("student_pace", 4.0, "the student's preferred pace is 4 out of 5"),
+        ("student_satisfaction", 2.5, "the student's satisfaction with earlier tutoring is 2.5 out of 5"),
+        ("student_experience", 3.0, "the student has had tutoring 3 times before"),
+        ("compatibility_score", 0.625, "their compatibility score is 62%"),
+    ],
+)
+def test_values_of_a_pair_in_words(name, value, sentence):
+    feature = next(f for f in features_of("match") if f.name == name)
+    assert feature.describe(value) == sentence
+
+
+def test_a_default_is_not_told_as_a_value():
+    age, rate = (
+        next(f for f in features_of("match") if f.name == n) for n in ("student_age", "tutor_total_sessions_30d")
+    )
+    assert age.describe(15.0) == "the student is 15 years old"
+    assert age.describe(15.0, known=False) == "the age of the student is not known"
+    assert rate.describe(0.0, known=False) == "the tutor had no session in the last 30 days"
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_no_phrase_leaves_a_brace(target):
     for feature in features_of(target):
         for value in (feature.default, feature.low, 0.5, 3.0):
             assert "{" not in feature.describe(value)
+            assert "{" not in feature.describe(value, known=False)

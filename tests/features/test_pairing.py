@@ -3,7 +3,16 @@ import pytest
 
 from features.catalogue import names_of
 from features.matrix import pair_features
-from features.pairing import StudentVectors, TutorVectors, pair_block, pair_matrix, student_vectors, tutor_vectors
+from features.pairing import (
+    StudentVectors,
+    TutorVectors,
+    incompatibility_parts,
+    known_features,
+    pair_block,
+    pair_matrix,
+    student_vectors,
+    tutor_vectors,
+)
 from records.columns import MISSING, RESCHEDULED
 from tests.features.histories import DAY, at, make_history, make_sessions, make_students, make_tutors, random_history
 
@@ -77,6 +86,34 @@ def test_one_missing_side_makes_the_mismatch_missing():
         assert features["style_mismatch"] == (0.5 if tutor else 0)
         assert features["age_difference"] == (15 if tutor else 10)
     assert features_of_pair(STUDENT | {"preferred_teaching_style": 0}, TUTOR)["style_mismatch"] == 1
+
+
+def test_what_is_known_and_what_a_default_stands_for():
+    nan = np.array([np.nan, 4.0])
+    told = np.array([3.0, 3.0])
+    students = StudentVectors(told, nan, np.array([2, -1], dtype=np.int8), told, told, told, nan)
+    tutors = TutorVectors(nan, told, np.array([1, 1], dtype=np.int8), told, told, told, told, told, told)
+    known = known_features(students, tutors)
+    assert known.shape == (2, 17)
+    unknown = [[n for n, k in zip(names_of("match"), row, strict=True) if not k] for row in known]
+    assert unknown == [
+        ["pace_mismatch", "age_difference", "student_pace", "student_satisfaction", "tutor_age"],
+        ["style_mismatch"],
+    ]
+
+
+def test_the_parts_of_incompatibility_by_hand():
+    parts = incompatibility_parts(
+        {
+            "pace_mismatch": np.array([3.0]),
+            "style_mismatch": np.array([0.5]),
+            "communication_mismatch": np.array([4.0]),
+            "age_difference": np.array([44.0]),
+        }
+    )
+    assert {name: part[0] for name, part in parts.items()} == pytest.approx(
+        {"pace_mismatch": 0.225, "style_mismatch": 0.15, "communication_mismatch": 0.2, "age_difference": 0.2}
+    )
 
 
 def test_the_least_compatible_pair_reaches_zero_and_the_best_one():
