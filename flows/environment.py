@@ -9,6 +9,7 @@ from pathlib import Path
 
 from records.engine import Databases
 from tqs.loopback import answers
+from tqs.private_logs import leave_values_unlogged
 from tqs.settings import Settings
 
 QUIET = {
@@ -20,9 +21,16 @@ QUIET = {
 }
 
 
-def quiet_failed_states() -> None:
-    """Take the empty traceback ("NoneType: None") off what Prefect logs of a task that returned a failed state."""
-    logging.getLogger("prefect.task_runs").addFilter(_drop_empty_traceback)
+def quiet_run_logs() -> None:
+    """Keep what is no help, or may be a person's, out of what Prefect logs of runs; called inside each flow.
+
+    A task that returned a failed state has an empty traceback ("NoneType: None"), and the cause of a database error
+    may quote the row. What happened stays: the frames, the types, and the sentence in the state.
+    """
+    for name in ("prefect.flow_runs", "prefect.task_runs"):
+        logger = logging.getLogger(name)
+        logger.addFilter(_drop_empty_traceback)
+        leave_values_unlogged(logger)
 
 
 def _drop_empty_traceback(record: logging.LogRecord) -> bool:

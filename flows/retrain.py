@@ -18,6 +18,7 @@ from prefect import State, flow, get_run_logger, task
 from prefect.states import Failed
 from sqlalchemy import Engine, text
 
+from flows.environment import quiet_run_logs
 from flows.notebooks import run_notebook
 from modelling.cpus import usable_cpus
 from modelling.parameters import BuildFeatures, TrainModel
@@ -53,6 +54,7 @@ def retrain(
     Fails with UnfitDataError where a target's records carry no model or the gate refused it; the other targets are
     retrained all the same.
     """
+    quiet_run_logs()
     settings = load_settings()
     outcomes: list[dict[str, Any]] = []
     failures: list[TqsError] = []

@@ -8,6 +8,7 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
+from flows.environment import quiet_run_logs
 from records.engine import open_databases
 from scoring.models import load_models
 from scoring.pairs import predict_pairs
@@ -22,6 +23,7 @@ def predict_upcoming() -> list[dict[str, Any]]:
 
     Every prediction is rewritten: the time until a session is a feature, and another one in each run.
     """
+    quiet_run_logs()
     settings, now = load_settings(), datetime.now(UTC)
     with open_databases(settings) as databases:
         tutors = score_tutors(databases.app, now)
@@ -35,6 +37,7 @@ def predict_upcoming() -> list[dict[str, Any]]:
 @flow(name="refresh-matches")
 def refresh_matches() -> dict[str, Any]:
     """Predict all pairs of students and active tutors; rows that would not change stay as they are."""
+    quiet_run_logs()
     settings = load_settings()
     with open_databases(settings) as databases:
         model = load_models(databases.app, settings, ["match"])["match"]

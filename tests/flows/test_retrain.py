@@ -1,18 +1,20 @@
 """Retraining alone: one run a target at a time, where its runs are sent, and a disk that is full."""
 
 import logging
+import traceback
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
 
 import pytest
 from prefect.states import State
-from sqlalchemy import URL, Engine
+from sqlalchemy import URL, Engine, text
 
-from flows.environment import announced_server, serve_environment, use_prefect
+from flows.environment import announced_server, quiet_run_logs, serve_environment, use_prefect
 from flows.retrain import Place, build_features, retrain_lock
 from modelling.registry import LabBook
-from records.engine import Databases
+from records.engine import Databases, explain_outage
+from tqs.errors import RecordsError
 from tqs.settings import Settings, load_settings
 
 
@@ -42,6 +44,23 @@ def test_a_full_disk_fails_the_step_with_a_sentence(tmp_path: Path, monkeypatch:
         "the files of 10_build_features cannot be kept ([Errno 28] No space left on device); "
         f"free some disk below {tmp_path}"
     )
+
+
+def test_what_prefect_logs_of_a_failed_run_quotes_no_row(engine: Engine) -> None:
+    said: list[str] = []
+    keeper = logging.Handler()
+    keeper.emit = lambda record: said.append(logging.Formatter().format(record))  # type: ignore[method-assign]
+    logger = logging.getLogger("prefect.flow_runs")
+    logger.addHandler(keeper)
+    quiet_run_logs()
+    insert = text("INSERT INTO tutors (name, source, age) VALUES ('Ada Lovelace', 'import', 999)")
+    with pytest.raises(RecordsError) as caught, explain_outage(engine), engine.begin() as connection:
+        connection.execute(insert)
+    assert "Ada Lovelace" in "".join(traceback.format_exception(caught.value))  # the server's DETAIL has the row
+    logger.error("Encountered exception during execution", exc_info=caught.value)
+    logger.removeHandler(keeper)
+    assert "Ada" not in said[0]
+    assert "tqs.errors.RecordsError" in said[0]
 
 
 class Healthy(BaseHTTPRequestHandler):

@@ -38,7 +38,7 @@ def retrain(
 
     Exit status 0 also where a new model lost to the one that serves; 1 where the data carry no model.
     """
-    from flows.environment import quiet_failed_states, use_prefect
+    from flows.environment import use_prefect
     from records.engine import open_databases
 
     settings = load_settings()
@@ -47,7 +47,6 @@ def retrain(
         os.environ.update(use_prefect(settings, databases))
         from flows.retrain import retrain as flow
 
-        quiet_failed_states()
         state = flow(targets=targets, trials=trials, seed=seed, only_missing=only_missing, return_state=True)
         outcomes = cast(list[dict[str, Any]], state.result())
     if json:
