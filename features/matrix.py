@@ -16,9 +16,14 @@ def session_features(history: History, rows: Sessions, as_of: Int64, timezone: s
     Of `rows` only the booking is read (tutor, student, scheduled, booked, duration), never the outcome; of `history`
     only what was known strictly before each row's as_of.
     """
+    return session_features_from_past(history.sessions, rows, as_of, timezone)
+
+
+def session_features_from_past(past: Sessions, rows: Sessions, as_of: Int64, timezone: str = "UTC") -> Float64:
+    """As `session_features`, from sessions alone: those of 90 days and of the pairs suffice."""
     own = session_columns(rows.scheduled, rows.booked, rows.duration, as_of, timezone)
-    tutor = tutor_features(history.sessions, rows.tutor, as_of)
-    student = student_columns(count_student_sessions(history.sessions, rows.student, rows.tutor, as_of))
+    tutor = tutor_features(past, rows.tutor, as_of)
+    student = student_columns(count_student_sessions(past, rows.student, rows.tutor, as_of))
     return stack_columns("reschedule", own | tutor | student)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -71,11 +71,27 @@ def read_history(
         )
         history = History(
             directory=directory,
-            sessions=_sort(Sessions(**_read(connection, queries["sessions"], _SESSION, values))),
+            sessions=read_sessions(connection, queries["sessions"], values),
             tutor_profiles=TutorProfiles(**_read(connection, queries["tutor_profiles"], _TUTOR, values)),
             student_profiles=StudentProfiles(**_read(connection, queries["student_profiles"], _STUDENT, values)),
         )
     return history if until is None else cut_history(history, until)
+
+
+def read_sessions(connection: Connection, query: str, values: Mapping[str, Any] | None) -> Sessions:
+    """The rows of a query of `select_sessions`, in the order of (scheduled, id)."""
+    return _sort(Sessions(**_read(connection, query, _SESSION, values)))
+
+
+def select_sessions(source: str, tutor: str = "t.code", student: str = "u.code") -> str:
+    """SQL for the columns of `Sessions`: of the sessions `s` in `source`, whose people have the codes given."""
+    return f"""SELECT s.id, {tutor}, {student}, s.scheduled_time, coalesce(s.booked_at, '-infinity'),
+            coalesce({BOOKING_KNOWN}, '-infinity'),
+            coalesce(s.duration_minutes::float8, 'NaN'),
+            {_code("s.status", STATUSES)},
+            coalesce(r.initiator = 'tutor', false),
+            CASE WHEN s.status = 'scheduled' THEN 'infinity' ELSE {OUTCOME_KNOWN} END
+        FROM {source} LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'"""
 
 
 def cut_history(history: History, until: int) -> History:
@@ -149,14 +165,7 @@ def _queries(few: bool) -> dict[str, str]:
         "tutors": f"SELECT id::text FROM ({tutors}) p ORDER BY p.id",
         "students": f'SELECT id FROM ({students}) p ORDER BY id COLLATE "C"',
         "sessions": f"""{known}
-            SELECT s.id, t.code, u.code, s.scheduled_time, coalesce(s.booked_at, '-infinity'),
-                coalesce({BOOKING_KNOWN}, '-infinity'),
-                coalesce(s.duration_minutes::float8, 'NaN'),
-                {_code("s.status", STATUSES)},
-                coalesce(r.initiator = 'tutor', false),
-                CASE WHEN s.status = 'scheduled' THEN 'infinity' ELSE {OUTCOME_KNOWN} END
-            FROM {chosen} s JOIN t ON t.id = s.tutor_id JOIN u ON u.id = s.student_id
-            LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'""",
+            {select_sessions(f"{chosen} s JOIN t ON t.id = s.tutor_id JOIN u ON u.id = s.student_id")}""",
         "tutor_profiles": f"""{known}
             SELECT t.code, p.valid_from, greatest(p.valid_from, p.recorded_at), {_numbers(_TUTOR_NUMBERS)},
                 {_code("p.teaching_style", TEACHING_STYLES)}
@@ -184,7 +193,7 @@ def _canonical(ids: Sequence[str]) -> list[str]:
         raise RecordsError(f"a tutor's id is a UUID; got one that is not among {list(ids)!r}") from error
 
 
-def _read(connection: Connection, query: str, kinds: dict[str, str], values: dict[str, list[str]] | None) -> Any:
+def _read(connection: Connection, query: str, kinds: dict[str, str], values: Mapping[str, Any] | None) -> Any:
     columns = read_rows(connection, query, kinds, values)
     return {name: column.astype(np.int8) if column.dtype == np.int16 else column for name, column in columns.items()}
 

@@ -3,30 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 import numpy as np
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
-from features.catalogue import names_of
-from features.table import session_features
-from modelling.risk import RISK_LEVELS
-from records.bulk import BulkColumn, Words, copy_rows
-from records.columns import Float64, Sessions
+from access.audit import record_action
+from features.matrix import session_features_from_past
+from records.columns import Float64
 from records.locking import run_alone
-from records.reading import read_history, select_upcoming
+from records.upcoming import Upcoming, read_upcoming
 from scoring.extraction import microseconds
 from scoring.models import ServedModel
 from scoring.prediction_report import PredictionReport, report_predictions
+from scoring.session_store import store_predictions
 
 SESSION_TARGETS: Final = ("reschedule", "no_show")
 DAYS_AHEAD: Final = 14
 
+Models = Mapping[str, ServedModel]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchReport:
+    """What a batch did: sessions predicted, those that could not be (unknown, past or over), and both together."""
+
+    predicted: int
+    errors: int
+    total: int
+
 
 def predict_upcoming(
     engine: Engine,
-    models: Mapping[str, ServedModel],
+    models: Models,
     now: datetime,
     *,
     targets: Sequence[str] = SESSION_TARGETS,
@@ -41,58 +53,54 @@ def predict_upcoming(
     another moment rewrites all of them, one of the same moment only what differs. Those of sessions that are over stay
     as they are: history.
     """
-    history = read_history(engine)
-    as_of = int(microseconds([now])[0])
-    upcoming = select_upcoming(history.sessions, as_of, days)
-    X = session_features(history, upcoming, np.full(len(upcoming), as_of), timezone)
-    return [_predict_target(engine, models[target], now, upcoming, X) for target in targets]
-
-
-def _predict_target(
-    engine: Engine, model: ServedModel, now: datetime, sessions: Sessions, X: Float64
-) -> PredictionReport:
-    probabilities = model.predict(X)
     with engine.begin() as connection:
-        run_alone(connection, f"predict {model.target}")
-        _stage(connection, model, sessions, X, probabilities)
-        values = {"target": model.target, "version": model.version, "fallback": model.fallback, "now": now}
-        written = connection.execute(_UPSERT, values).rowcount
-    return report_predictions(model, computed=len(X), written=written)
+        upcoming = read_upcoming(connection, now, days=days)
+    X = upcoming_features(upcoming, now, timezone)
+    with engine.begin() as connection:
+        return _store(connection, [models[target] for target in targets], upcoming, X, now)
 
 
-def _stage(connection: Connection, model: ServedModel, sessions: Sessions, X: Float64, probabilities: Float64) -> None:
-    features = ", ".join(f"{name} float8" for name in _FEATURES)
-    connection.exec_driver_sql(
-        f"CREATE TEMP TABLE staged (session_id uuid, probability float8, risk_level text, {features}) ON COMMIT DROP"
-    )
-    columns: dict[str, BulkColumn] = {
-        "session_id": sessions.id,
-        "probability": probabilities,
-        "risk_level": Words(model.risk_codes(probabilities), RISK_LEVELS),
-    }
-    copy_rows(connection, "staged", columns | {name: X[:, j] for j, name in enumerate(_FEATURES)})
+def predict_batch(
+    engine: Engine,
+    models: Models,
+    now: datetime,
+    *,
+    days: int | None = None,
+    ids: Sequence[UUID] | None = None,
+    timezone: str = "UTC",
+    actor: str,
+) -> BatchReport:
+    """Predict the sessions of the next `days`, or those with these ids, as `predict_upcoming` does; on the record.
 
-
-_FEATURES: Final = names_of("reschedule")
-_JSON: Final = ", ".join(f"'{name}', {name}" for name in _FEATURES)
-_UPSERT: Final = text(
-    f"""
-    WITH new AS MATERIALIZED (
-        SELECT staged.session_id, probability, risk_level, jsonb_build_object({_JSON}) AS features_json
-        FROM staged JOIN sessions s ON s.id = staged.session_id AND s.status = 'scheduled'  -- some ended meanwhile
-    )
-    INSERT INTO session_reschedule_predictions AS stored
-        (session_id, target, probability, risk_level, model_version, fallback, predicted_at, features_json)
-    SELECT new.session_id, :target, new.probability, new.risk_level, :version, :fallback, :now, new.features_json
-    FROM new
-    LEFT JOIN session_reschedule_predictions old ON old.session_id = new.session_id AND old.target = :target
-    WHERE old.id IS NULL OR (
-        old.predicted_at <= :now AND (old.model_version, old.probability, old.risk_level, old.features_json)
-            IS DISTINCT FROM (:version, new.probability, new.risk_level, new.features_json)
-    )
-    ORDER BY new.session_id
-    ON CONFLICT (session_id, target) DO UPDATE SET probability = excluded.probability,
-        risk_level = excluded.risk_level, model_version = excluded.model_version, fallback = excluded.fallback,
-        predicted_at = excluded.predicted_at, features_json = excluded.features_json, updated_at = now()
+    An id counts once, however often it is there. Errors are the ids of sessions that do not exist, have started, or
+    are not scheduled any more.
     """
-)
+    wanted = None if ids is None else sorted(set(ids))
+    with engine.begin() as connection:
+        upcoming = read_upcoming(connection, now, days=days, ids=wanted)
+    X = upcoming_features(upcoming, now, timezone)
+    total = len(upcoming) if wanted is None else len(wanted)
+    report = BatchReport(len(upcoming), total - len(upcoming), total)
+    with engine.begin() as connection:
+        _store(connection, [models[target] for target in SESSION_TARGETS], upcoming, X, now)
+        subject = "sessions by id" if days is None else f"sessions of {days} days"
+        record_action(connection, actor, "predict sessions", subject, {"predicted": report.predicted})
+    return report
+
+
+def upcoming_features(upcoming: Upcoming, now: datetime, timezone: str) -> Float64:
+    """The feature matrix (n, 24) of the n sessions ahead as of `now`."""
+    as_of = np.full(len(upcoming), microseconds([now])[0])
+    return session_features_from_past(upcoming.past, upcoming.sessions, as_of, timezone)
+
+
+def _store(
+    connection: Connection, models: Sequence[ServedModel], upcoming: Upcoming, X: Float64, now: datetime
+) -> list[PredictionReport]:
+    probabilities = [model.predict(X) for model in models]
+    run_alone(connection, "predict sessions")
+    reports = []
+    for model, probability in zip(models, probabilities, strict=True):
+        written = store_predictions(connection, model, upcoming.sessions, X, probability, now)
+        reports.append(report_predictions(model, computed=len(X), written=written))
+    return reports

@@ -22,6 +22,7 @@ SCOPES = ("read", "ingest", "admin")
 ROLES = ("viewer", "coach", "admin")
 JOB_KINDS = ("generate_all", "refresh_all", "refresh_tutor", "refresh_student")
 INTERVENTIONS = ("reminder", "call", "reassign", "note")
+MAILS = ("session_report", "reminder", "digest")
 
 # One row a session to process. A claim sets attempts + 1, a lease and a token; only its holder may finish it.
 work_items = Table(
@@ -69,11 +70,14 @@ jobs = Table(
 )
 Index("ix_jobs_open", jobs.c.created_at, jobs.c.id, postgresql_where=text("state IN ('pending', 'running')"))
 
+# Mails to send and sent. A row is written with what makes one; its text is rendered when it is sent.
 email_reports = Table(
     "email_reports",
     metadata,
     uuid_key(),
+    Column("kind", Text, nullable=False, server_default="session_report"),
     Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE")),
+    Column("intervention_id", Uuid, ForeignKey("interventions.id", ondelete="CASCADE"), unique=True),  # of a reminder
     Column("recipient", Text, nullable=False),
     Column("subject", Text, nullable=False),
     Column("state", Text, nullable=False, server_default="pending"),
@@ -82,7 +86,9 @@ email_reports = Table(
     Column("error", Text),
     moment("sent_at", nullable=True),
     *created_updated(),
+    one_of("kind", MAILS),
     one_of("state", ("pending", "sent", "failed")),
+    CheckConstraint("(kind = 'reminder') = (intervention_id IS NOT NULL)", name="reminder_is_intervention"),
 )
 Index("ix_email_reports_session_id", email_reports.c.session_id)
 

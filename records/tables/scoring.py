@@ -102,6 +102,7 @@ session_reschedule_predictions = Table(
     metadata,
     uuid_key(),
     Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    moment("scheduled_time"),  # of the session as it was predicted: one that was moved since is not predicted yet
     Column("target", Text, nullable=False),
     Column("probability", Double, nullable=False),
     Column("risk_level", Text, nullable=False),
@@ -122,10 +123,13 @@ Index(
     session_reschedule_predictions.c.target,
     unique=True,
 )
+# All that a list of the sessions ahead needs in order to be filtered, counted and sorted.
 Index(
-    "ix_session_reschedule_predictions_target_risk_level",
-    session_reschedule_predictions.c.target,
-    session_reschedule_predictions.c.risk_level,
+    "ix_session_reschedule_predictions_listed",
+    session_reschedule_predictions.c.scheduled_time,
+    session_reschedule_predictions.c.session_id,
+    postgresql_include=["probability", "risk_level"],
+    postgresql_where=session_reschedule_predictions.c.target == "reschedule",
 )
 
 # An explanation depends on its key alone (SHA-256 of all that it was written from), so similar pairs share one.

@@ -13,6 +13,7 @@ depends_on = None
 
 PREDICTIONS = ("match_predictions", "session_reschedule_predictions")
 PEOPLE = ("tutors", "students")
+STORED = "session_reschedule_predictions"
 
 
 def upgrade() -> None:
@@ -58,9 +59,67 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_open", "jobs", ["created_at", "id"], postgresql_where=sa.text("state IN ('pending', 'running')")
     )
+    upgrade_sessions_ahead()
+    upgrade_mails()
+
+
+def upgrade_sessions_ahead() -> None:
+    """What lists of the sessions ahead walk, and a student's recent sessions, however many are stored."""
+    op.add_column(STORED, moment("scheduled_time", nullable=True))
+    op.execute(f"UPDATE {STORED} p SET scheduled_time = s.scheduled_time FROM sessions s WHERE s.id = p.session_id")
+    op.alter_column(STORED, "scheduled_time", nullable=False)
+    op.drop_index(f"ix_{STORED}_target_risk_level", STORED)
+    op.create_index(
+        f"ix_{STORED}_listed",
+        STORED,
+        ["scheduled_time", "session_id"],
+        postgresql_include=["probability", "risk_level"],
+        postgresql_where=sa.text("target = 'reschedule'"),
+    )
+    op.create_index(
+        "ix_sessions_scheduled",
+        "sessions",
+        ["scheduled_time", "id"],
+        postgresql_include=["tutor_id", "student_id"],
+        postgresql_where=sa.text("status = 'scheduled'"),
+    )
+    op.drop_index("ix_sessions_student_id", "sessions")
+    op.create_index(
+        "ix_sessions_student_id_scheduled_time", "sessions", ["student_id", sa.text("scheduled_time DESC")]
+    )
+
+
+def upgrade_mails() -> None:
+    op.add_column("email_reports", sa.Column("kind", sa.Text, nullable=False, server_default="session_report"))
+    op.add_column("email_reports", sa.Column("intervention_id", sa.Uuid))
+    op.create_foreign_key(
+        "fk_email_reports_intervention_id_interventions",
+        "email_reports",
+        "interventions",
+        ["intervention_id"],
+        ["id"],
+        ondelete="CASCADE",
+    )
+    op.create_unique_constraint("uq_email_reports_intervention_id", "email_reports", ["intervention_id"])
+    op.create_check_constraint(
+        op.f("ck_email_reports_kind_known"), "email_reports", "kind IN ('session_report', 'reminder', 'digest')"
+    )
+    op.create_check_constraint(
+        op.f("ck_email_reports_reminder_is_intervention"),
+        "email_reports",
+        "(kind = 'reminder') = (intervention_id IS NOT NULL)",
+    )
 
 
 def downgrade() -> None:
+    op.drop_column("email_reports", "intervention_id")  # and with each of the two its constraints
+    op.drop_column("email_reports", "kind")
+    op.create_index("ix_sessions_student_id", "sessions", ["student_id"])
+    op.drop_index("ix_sessions_student_id_scheduled_time", "sessions")
+    op.drop_index("ix_sessions_scheduled", "sessions")
+    op.drop_index(f"ix_{STORED}_listed", STORED)
+    op.create_index(f"ix_{STORED}_target_risk_level", STORED, ["target", "risk_level"])
+    op.drop_column(STORED, "scheduled_time")
     op.drop_table("jobs")
     op.drop_table("explanations")
     for table in PEOPLE:

@@ -1,0 +1,91 @@
+"""Sessions ahead, with as much of the past as their features look at: what that costs follows how many are asked for.
+
+The past that counts is 90 days of their tutors and of their students, and all that a student had with that tutor.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from records.columns import SCHEDULED, Sessions
+from records.reading import read_sessions, select_sessions
+
+HISTORY_DAYS: Final = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Upcoming:
+    """Sessions still scheduled, and those before `now` that their features count, each in the order of (scheduled, id).
+
+    Codes of people are those of the sessions ahead, in the order of their ids; all others share the code after them.
+    """
+
+    sessions: Sessions
+    past: Sessions
+
+    def __len__(self) -> int:
+        return len(self.sessions)
+
+
+def read_upcoming(
+    connection: Connection, now: datetime, *, days: float | None = None, ids: Sequence[UUID] | None = None
+) -> Upcoming:
+    """The sessions still scheduled that start after `now`: within `days` of it, or those with these ids, or all."""
+    until = None if days is None else now + timedelta(days=days)
+    chosen = None if ids is None else [str(key) for key in ids]
+    asked = connection.execute(_ASKED, {"now": now, "until": until, "ids": chosen}).all()
+    pairs = sorted({(row.tutor_id, row.student_id) for row in asked})
+    connection.exec_driver_sql("SET LOCAL work_mem = '128MB'")
+    sessions = read_sessions(
+        connection,
+        _NEEDED,
+        {
+            "ids": [row.id for row in asked],
+            "tutors": sorted({tutor for tutor, _ in pairs}),
+            "students": sorted({student for _, student in pairs}),
+            "pair_tutors": [tutor for tutor, _ in pairs],
+            "pair_students": [student for _, student in pairs],
+            "now": now,
+            "since": now - timedelta(days=HISTORY_DAYS),
+        },
+    )
+    ahead = sessions.status == SCHEDULED
+    return Upcoming(sessions.take(ahead), sessions.take(~ahead))
+
+
+_ASKED: Final = text(
+    """
+    SELECT id::text, tutor_id::text, student_id FROM sessions
+    WHERE status = 'scheduled' AND scheduled_time > :now
+        AND (CAST(:until AS timestamptz) IS NULL OR scheduled_time <= :until)
+        AND (CAST(:ids AS uuid[]) IS NULL OR id = ANY(CAST(:ids AS uuid[])))
+    """
+)
+_RECENT: Final = "s.scheduled_time > %(since)s AND s.scheduled_time <= %(now)s"
+_CHOSEN: Final = f"""(
+        SELECT s.* FROM sessions s
+        WHERE s.id = ANY(%(ids)s::uuid[]) AND s.status = 'scheduled' AND s.scheduled_time > %(now)s
+    UNION ALL
+        SELECT s.* FROM sessions s
+        WHERE s.status <> 'scheduled' AND (
+            (s.tutor_id = ANY(%(tutors)s::uuid[]) AND {_RECENT})
+            OR (s.student_id = ANY(%(students)s::text[]) AND {_RECENT})
+        )
+    UNION ALL
+        SELECT s.* FROM unnest(%(pair_tutors)s::uuid[], %(pair_students)s::text[]) AS pair (tutor_id, student_id)
+        JOIN sessions s USING (tutor_id, student_id)
+        WHERE s.status <> 'scheduled' AND s.scheduled_time <= %(since)s
+    ) s
+    LEFT JOIN unnest(%(tutors)s::uuid[]) WITH ORDINALITY AS t (id, code) ON t.id = s.tutor_id
+    LEFT JOIN unnest(%(students)s::text[]) WITH ORDINALITY AS u (id, code) ON u.id = s.student_id"""
+_NEEDED: Final = select_sessions(
+    _CHOSEN,
+    tutor="coalesce(t.code - 1, cardinality(%(tutors)s::uuid[]))",
+    student="coalesce(u.code - 1, cardinality(%(students)s::text[]))",
+)
