@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -58,15 +57,12 @@ def lab(
 ) -> None:
     """Open JupyterLab on the notebooks, with the settings of this shell. Example: tqs lab."""
     from records.engine import open_databases
+    from tqs.cli.lab import run_lab
 
     settings = load_settings()
     with open_databases(settings):
         env = {**os.environ, "TQS_HOME": str(settings.home), "TQS_TIMEZONE": settings.timezone}
-        command = [sys.executable, "-m", "jupyterlab", "--ip=127.0.0.1", f"--port={port}", str(NOTEBOOKS)]
-        command += ["--allow-root"] if os.geteuid() == 0 else []  # a container's user
-        status = os.spawnve(os.P_WAIT, sys.executable, command, env)  # noqa: S606  # our own interpreter
-    if status:
-        raise TqsError(f"JupyterLab ended with status {status}")
+        run_lab(["--ip=127.0.0.1", f"--port={port}", str(NOTEBOOKS)], env)
 
 
 def doctor(json: AsJson = False) -> None:
