@@ -44,5 +44,5 @@ def score_all(
     report("tutors", tutors.computed, tutors.computed)
     sessions = predict_upcoming(engine, models, now, timezone=settings.timezone)
     report("sessions", sessions[0].computed, sessions[0].computed)
-    pairs = predict_pairs(engine, models["match"], now, progress=lambda done, total: report("pairs", done, total))
+    pairs = predict_pairs(engine, models["match"], now, progress=lambda at: report("pairs", at.done, at.total))
     return ScoringReport(tutors=tutors, predictions=(*sessions, pairs))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import ClassVar, Final
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar, Final
 from uuid import UUID
 
 import numpy as np
@@ -15,17 +15,22 @@ from sqlalchemy import Connection, Engine, text
 from modelling.risk import RISK_LEVELS
 from modelling.store import read_champion_versions
 from records.bulk import BulkColumn, Words, copy_rows
-from records.columns import Float64, Int8
+from records.columns import Float64, Int8, Int64
 from records.locking import run_alone
 from records.tables import match_predictions
 from scoring.extraction import microseconds
 from scoring.models import ServedModel
 from tqs.errors import ModelError
 
+SMALL_PAIRS: Final = 20_000  # stored at once: a fraction of a second, so nothing has to wait for its turn
+
 
 @dataclass(frozen=True, slots=True)
 class PairBlock:
-    """Predictions of every student (UUIDs, uint8 (s, 16)) with every tutor ((t, 16)); columns (s · t,) by student."""
+    """Predictions of every student (UUIDs, uint8 (s, 16)) with every tutor ((t, 16)); columns (s · t,) by student.
+
+    students_changed, tutors_changed: when each one's inputs had last changed as these predictions saw them, µs.
+    """
 
     STORED_FEATURES: ClassVar = (
         "compatibility_score",
@@ -36,7 +41,9 @@ class PairBlock:
     )
 
     students: NDArray[np.uint8]
+    students_changed: Int64
     tutors: NDArray[np.uint8]
+    tutors_changed: Int64
     probability: Float64
     risk: Int8
     features: dict[str, Float64]
@@ -45,10 +52,29 @@ class PairBlock:
         return len(self.probability)
 
 
-def store_pairs(engine: Engine, model: ServedModel, block: PairBlock, now: datetime) -> int:
-    """Store a block, predicted as of `now`, in one transaction; the number of rows that were new or changed.
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a block wrote: rows that were new, and rows that changed or were older than a change of their people."""
 
-    `now` becomes the `updated_at` of what is written. A row that was written as of a later moment stays.
+    created: int
+    changed: int
+
+    @property
+    def written(self) -> int:
+        """All of them."""
+        return self.created + self.changed
+
+
+# Of a prediction `p`, its student `s` and tutor `t`: who made it serves, and nothing that it rests on changed since.
+FRESH: Final = "p.model_version = {version} AND p.updated_at > greatest(s.inputs_changed_at, t.inputs_changed_at)"
+
+
+def store_pairs(engine: Engine, model: ServedModel, block: PairBlock, now: datetime) -> Stored:
+    """Store a block, predicted as of `now`, in one transaction.
+
+    `now` becomes the `updated_at` of what is written. A row that would not change is not rewritten, unless it is older
+    than a change of its people's inputs, and one that was written as of a later moment stays. Pairs of people whose
+    inputs changed since they were read are left out: they would be out of date as soon as they were stored.
 
     Raises
     ------
@@ -56,17 +82,17 @@ def store_pairs(engine: Engine, model: ServedModel, block: PairBlock, now: datet
         where another model was promoted since `model` was loaded.
     """
     if len(block) == 0:
-        return 0
+        return Stored(0, 0)
     try:
         with engine.begin() as connection:
-            _begin(connection, model)
-            if not connection.scalar(_NEEDS_CARE, _people(block)):
-                return copy_rows(connection, match_predictions, _columns(model, block, now))
+            _begin(connection, model, block)
+            if len(block) > SMALL_PAIRS and not connection.scalar(_NEEDS_CARE, _people(block)):
+                return Stored(copy_rows(connection, match_predictions, _columns(model, block, now)), 0)
             return _upsert(connection, model, block, now)
-    except psycopg2.IntegrityError:
+    except (psycopg2.IntegrityError, psycopg2.errors.DeadlockDetected):
         # Meanwhile someone stored a pair of the block, or deleted a person: the upsert minds both.
         with engine.begin() as connection:
-            _begin(connection, model)
+            _begin(connection, model, block)
             return _upsert(connection, model, block, now)
 
 
@@ -76,12 +102,13 @@ def remove_inactive_pairs(engine: Engine) -> int:
         return connection.execute(_REMOVE).rowcount
 
 
-def _begin(connection: Connection, model: ServedModel) -> None:
-    """Wait for whoever stores pairs, then make sure that `model` still is the one to answer.
+def _begin(connection: Connection, model: ServedModel, block: PairBlock) -> None:
+    """Wait for whoever stores a large block, then make sure that `model` still is the one to answer.
 
     A champion that was refused when it was loaded does not count: what answers in its place is not called that.
     """
-    run_alone(connection, "predict match")
+    if len(block) > SMALL_PAIRS:
+        run_alone(connection, "predict match")
     champion = read_champion_versions(connection).get("match")
     if champion not in (None, model.version) and model.refusal is None:
         raise ModelError(
@@ -90,18 +117,20 @@ def _begin(connection: Connection, model: ServedModel) -> None:
         )
 
 
-def _upsert(connection: Connection, model: ServedModel, block: PairBlock, now: datetime) -> int:
+def _upsert(connection: Connection, model: ServedModel, block: PairBlock, now: datetime) -> Stored:
     connection.exec_driver_sql(
         "CREATE TEMP TABLE staged ON COMMIT DROP AS "
         f"SELECT student_id, tutor_id, {', '.join(_WRITTEN)} FROM match_predictions WITH NO DATA"
     )
     copy_rows(connection, "staged", _columns(model, block, now))
     connection.exec_driver_sql("ANALYZE staged")
-    return connection.execute(_UPSERT, {**_people(block), "now": now}).rowcount
+    row = connection.execute(_UPSERT, {**_people(block), "now": now}).one()
+    return Stored(row.created, row.changed)
 
 
 def _columns(model: ServedModel, block: PairBlock, now: datetime) -> dict[str, BulkColumn]:
     n = len(block)
+    moments = np.full(n, microseconds([now])[0])
     return {
         "student_id": np.repeat(block.students, len(block.tutors), axis=0),
         "tutor_id": np.tile(block.tutors, (len(block.students), 1)),
@@ -110,17 +139,25 @@ def _columns(model: ServedModel, block: PairBlock, now: datetime) -> dict[str, B
         **block.features,
         "model_version": Words(np.zeros(n, dtype=np.int8), [model.version]),
         "fallback": np.full(n, model.fallback),
-        "updated_at": np.full(n, microseconds([now])[0]),
+        "created_at": moments,
+        "updated_at": moments,
     }
 
 
-def _people(block: PairBlock) -> dict[str, list[str]]:
+def _people(block: PairBlock) -> dict[str, list[Any]]:
     return {
         "students": [str(UUID(bytes=row.tobytes())) for row in block.students],
         "tutors": [str(UUID(bytes=row.tobytes())) for row in block.tutors],
+        "students_changed": _moments(block.students_changed),
+        "tutors_changed": _moments(block.tutors_changed),
     }
 
 
+def _moments(times: Int64) -> list[datetime]:
+    return [_EPOCH + timedelta(microseconds=time) for time in times.tolist()]
+
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _VALUES: Final = (
     "churn_probability",
     "risk_level",
@@ -128,28 +165,54 @@ _VALUES: Final = (
     "model_version",
     "fallback",
 )
-_WRITTEN: Final = (*_VALUES, "updated_at")
+_WRITTEN: Final = (*_VALUES, "created_at", "updated_at")
+_CHANGED: Final = (*_VALUES, "updated_at")
 _INSIDE: Final = "student_id = ANY(CAST(:students AS uuid[])) AND tutor_id = ANY(CAST(:tutors AS uuid[]))"
+# The people as they were read: those who are gone, or changed since, have no row here.
+_UNCHANGED: Final = """
+    s AS (
+        SELECT id, inputs_changed_at FROM students
+        JOIN unnest(CAST(:students AS uuid[]), CAST(:students_changed AS timestamptz[])) seen (id, changed) USING (id)
+        WHERE inputs_changed_at = seen.changed
+    ), t AS (
+        SELECT id, inputs_changed_at FROM tutors
+        JOIN unnest(CAST(:tutors AS uuid[]), CAST(:tutors_changed AS timestamptz[])) seen (id, changed) USING (id)
+        WHERE inputs_changed_at = seen.changed AND is_active
+    )"""
 _NEEDS_CARE: Final = text(
     f"""
+    WITH {_UNCHANGED}
     SELECT EXISTS (SELECT FROM match_predictions WHERE {_INSIDE})
-        OR EXISTS (SELECT FROM tutors WHERE id = ANY(CAST(:tutors AS uuid[])) AND NOT is_active)
+        OR (SELECT count(*) FROM s) < cardinality(CAST(:students AS uuid[]))
+        OR (SELECT count(*) FROM t) < cardinality(CAST(:tutors AS uuid[]))
     """
 )
 _REMOVE: Final = text("DELETE FROM match_predictions p USING tutors t WHERE t.id = p.tutor_id AND NOT t.is_active")
+# Rows are written in the order of their pairs, so two upserts at once never wait for each other in a ring.
 _UPSERT: Final = text(
     f"""
-    INSERT INTO match_predictions (student_id, tutor_id, {", ".join(_WRITTEN)})
-    SELECT new.student_id, new.tutor_id, {", ".join(f"new.{name}" for name in _WRITTEN)}
-    FROM staged new
-    JOIN tutors t ON t.id = new.tutor_id AND t.is_active
-    JOIN students s ON s.id = new.student_id
-    LEFT JOIN (SELECT * FROM match_predictions WHERE {_INSIDE}) old
-        ON old.student_id = new.student_id AND old.tutor_id = new.tutor_id
-    WHERE old.id IS NULL OR (old.updated_at <= :now AND ({", ".join(f"old.{name}" for name in _VALUES)})
-        IS DISTINCT FROM ({", ".join(f"new.{name}" for name in _VALUES)}))
-    ORDER BY new.student_id, new.tutor_id
-    ON CONFLICT (student_id, tutor_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _WRITTEN)},
-        ai_explanation = NULL
+    WITH {_UNCHANGED}, written AS (
+        INSERT INTO match_predictions AS p (student_id, tutor_id, {", ".join(_WRITTEN)})
+        SELECT new.student_id, new.tutor_id, {", ".join(f"new.{name}" for name in _WRITTEN)}
+        FROM staged new
+        JOIN s ON s.id = new.student_id
+        JOIN t ON t.id = new.tutor_id
+        CROSS JOIN LATERAL (SELECT greatest(s.inputs_changed_at, t.inputs_changed_at) AS at) changed
+        LEFT JOIN (SELECT * FROM match_predictions WHERE {_INSIDE}) old
+            ON old.student_id = new.student_id AND old.tutor_id = new.tutor_id
+        WHERE old.id IS NULL OR (
+            old.updated_at <= :now AND (
+                (old.updated_at <= changed.at AND changed.at < :now)
+                OR ({", ".join(f"old.{name}" for name in _VALUES)})
+                    IS DISTINCT FROM ({", ".join(f"new.{name}" for name in _VALUES)})
+            )
+        )
+        ORDER BY new.student_id, new.tutor_id
+        ON CONFLICT (student_id, tutor_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _CHANGED)},
+            contributions = NULL, ai_explanation = NULL
+        WHERE p.updated_at <= excluded.updated_at
+        RETURNING xmax = 0 AS created  -- of a row that is new: no transaction has updated it
+    )
+    SELECT count(*) FILTER (WHERE created) AS created, count(*) FILTER (WHERE NOT created) AS changed FROM written
     """
 )

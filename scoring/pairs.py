@@ -10,36 +10,29 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Final, TypeVar
-from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
 from features.catalogue import names_of
-from features.pairing import StudentVectors, TutorVectors, pair_block, student_vectors, tutor_vectors
-from records.columns import Int64
-from records.reading import read_history
-from scoring.extraction import microseconds
+from features.pairing import StudentVectors, TutorVectors, pair_block
 from scoring.models import ServedModel
-from scoring.pair_store import PairBlock, remove_inactive_pairs, store_pairs
+from scoring.pair_people import People, read_people
+from scoring.pair_store import FRESH, PairBlock, Stored, remove_inactive_pairs, store_pairs
 from scoring.prediction_report import PredictionReport, report_predictions
 
 BLOCK_PAIRS: Final = 65_536
 
-Ids = NDArray[np.uint8]
-Progress = Callable[[int, int], None]
 Vectors = TypeVar("Vectors", StudentVectors, TutorVectors)
 
 
 @dataclass(frozen=True, slots=True)
-class People:
-    """Who to pair, in the order of their ids: UUIDs as uint8 (n, 16), and what features need of them."""
+class Progress:
+    """How far a run has come: pairs done, their total, and of those done the ones that are new in the table."""
 
-    student_ids: Ids
-    students: StudentVectors
-    tutor_ids: Ids
-    tutors: TutorVectors
+    done: int
+    total: int
+    created: int
 
 
 def predict_pairs(
@@ -49,17 +42,18 @@ def predict_pairs(
     *,
     students: Sequence[str] | None = None,
     tutors: Sequence[str] | None = None,
-    progress: Progress | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> PredictionReport:
     """Predict, as of `now`, whether each student (all, or those with these ids) and active tutor would part.
 
-    A stored prediction is rewritten only where it changed, and then loses its explanation. Pairs of tutors that
-    are no longer active are removed (those of deleted people go with them). Each block is a transaction of its own:
-    an interrupted run leaves whole, valid predictions, and the next one goes on from there.
+    A stored prediction is rewritten only where it changed or a change of its people made it stale, and then loses its
+    explanation. A run for all tutors and students removes the pairs of tutors that are no longer active (those of
+    deleted people go with them). Each block is a transaction of its own: an interrupted run leaves whole, valid
+    predictions.
 
     Of two runs at once the one with the later `now` stays, whichever ends last.
 
-    progress: called with the pairs done and their total.
+    progress: called after each block; what it raises ends the run.
 
     Raises
     ------
@@ -68,20 +62,29 @@ def predict_pairs(
     """
     people = read_people(engine, now, students, tutors)
     total = len(people.students) * len(people.tutors)
-    removed = remove_inactive_pairs(engine)
-    done = written = 0
+    removed = remove_inactive_pairs(engine) if students is None and tutors is None else 0
+    done = created = changed = 0
+
+    def count(waiting: Future[Stored]) -> None:
+        nonlocal created, changed
+        stored = waiting.result()
+        created += stored.created
+        changed += stored.changed
+
     with ThreadPoolExecutor(max_workers=1) as writer:
-        waiting: Future[int] | None = None
+        waiting: Future[Stored] | None = None
         for block in predict_blocks(people, model):
             if waiting is not None:
-                written += waiting.result()
+                count(waiting)
+                if progress is not None:
+                    progress(Progress(done, total, created))
             waiting = writer.submit(store_pairs, engine, model, block, now)
             done += len(block)
-            if progress is not None:
-                progress(done, total)
         if waiting is not None:
-            written += waiting.result()
-    return report_predictions(model, computed=total, written=written, removed=removed)
+            count(waiting)
+            if progress is not None:
+                progress(Progress(done, total, created))
+    return report_predictions(model, computed=total, written=created + changed, created=created, removed=removed)
 
 
 def predict_blocks(people: People, model: ServedModel, block_pairs: int = BLOCK_PAIRS) -> Iterator[PairBlock]:
@@ -89,7 +92,7 @@ def predict_blocks(people: People, model: ServedModel, block_pairs: int = BLOCK_
     names = names_of("match")
     most_tutors = min(len(people.tutors), block_pairs)
     most_students = max(1, block_pairs // max(1, most_tutors))
-    buffer = np.empty(most_students * most_tutors * len(names))
+    buffer = np.empty(min(most_students, len(people.students)) * most_tutors * len(names))
     for rows, columns in _tiles(len(people.students), len(people.tutors), most_students, most_tutors):
         students, tutors = _part(people.students, rows), _part(people.tutors, columns)
         pairs = len(students) * len(tutors)
@@ -98,46 +101,41 @@ def predict_blocks(people: People, model: ServedModel, block_pairs: int = BLOCK_
         probabilities = model.predict(X)
         yield PairBlock(
             students=people.student_ids[rows],
+            students_changed=people.students_changed[rows],
             tutors=people.tutor_ids[columns],
+            tutors_changed=people.tutors_changed[columns],
             probability=probabilities,
             risk=model.risk_codes(probabilities),
             features={name: X[:, names.index(name)].copy() for name in PairBlock.STORED_FEATURES},
         )
 
 
-def read_people(
-    engine: Engine, now: datetime, students: Sequence[str] | None = None, tutors: Sequence[str] | None = None
-) -> People:
-    """Students and active tutors (all, or of these ids), as they are known just before `now`."""
-    student_ids = _select_ids(engine, "SELECT id::text AS id FROM students", students)
-    tutor_ids = _select_ids(engine, "SELECT id::text AS id FROM tutors WHERE is_active", tutors)
-    history = read_history(engine)
-    as_of = int(microseconds([now])[0])
-    student = _codes(history.directory.students, student_ids)
-    tutor = _codes(history.directory.tutors, tutor_ids)
-    return People(
-        student_ids=_uuid_bytes(history.directory.students[student]),
-        students=student_vectors(history.student_profiles, student, np.full(len(student), as_of)),
-        tutor_ids=_uuid_bytes(history.directory.tutors[tutor]),
-        tutors=tutor_vectors(history.tutor_profiles, history.sessions, tutor, np.full(len(tutor), as_of)),
-    )
-
-
-def _codes(directory: NDArray[np.object_], ids: Sequence[str]) -> Int64:
-    """The codes, ascending, of those ids that the directory holds: a person may have been deleted meanwhile."""
-    return np.flatnonzero(np.isin(directory.astype(str), np.array(ids, dtype=str))).astype(np.int64)
-
-
-def _uuid_bytes(ids: NDArray[np.object_]) -> Ids:
-    return np.frombuffer(b"".join(UUID(text).bytes for text in ids), dtype=np.uint8).reshape(len(ids), 16)
-
-
-def _select_ids(engine: Engine, everyone: str, wanted: Sequence[str] | None) -> list[str]:
-    query, values = everyone, {}
-    if wanted is not None:
-        query, values = f"SELECT id FROM ({everyone}) p WHERE id = ANY(:wanted)", {"wanted": list(wanted)}
+def count_people(engine: Engine) -> tuple[int, int]:
+    """How many students and how many active tutors there are."""
     with engine.connect() as connection:
-        return list(connection.scalars(text(query), values))
+        row = connection.execute(_COUNTS).one()
+    return row.students, row.tutors
+
+
+def students_to_predict(engine: Engine, version: str) -> list[str]:
+    """The students who lack a fresh prediction by the model `version` with some active tutor, in order."""
+    with engine.connect() as connection:
+        return list(connection.scalars(_INCOMPLETE, {"version": version}))
+
+
+_COUNTS: Final = text(
+    "SELECT (SELECT count(*) FROM students) AS students, (SELECT count(*) FROM tutors WHERE is_active) AS tutors"
+)
+_INCOMPLETE: Final = text(
+    f"""
+    SELECT s.id::text FROM students s LEFT JOIN (
+        SELECT p.student_id, count(*) AS fresh
+        FROM match_predictions p JOIN students s ON s.id = p.student_id JOIN tutors t ON t.id = p.tutor_id
+        WHERE t.is_active AND {FRESH.format(version=":version")} GROUP BY p.student_id
+    ) f ON f.student_id = s.id
+    WHERE coalesce(f.fresh, 0) < (SELECT count(*) FROM tutors WHERE is_active) ORDER BY s.id
+    """
+)
 
 
 def _part(people: Vectors, rows: slice) -> Vectors:

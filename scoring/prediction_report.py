@@ -12,7 +12,8 @@ class PredictionReport:
     """One target's part of a job.
 
     computed: predictions made; of them written (new or changed) and unchanged (left as they were). removed: stored
-    predictions that lost their reason to be. refusal: why a champion that there is did not serve.
+    predictions that lost their reason to be. refusal: why a champion that there is did not serve. created: of the
+    written those that are new in their table; None where that is not counted.
     """
 
     target: str
@@ -23,9 +24,12 @@ class PredictionReport:
     written: int
     unchanged: int
     removed: int = 0
+    created: int | None = None
 
 
-def report_predictions(model: ServedModel, computed: int, written: int, removed: int = 0) -> PredictionReport:
+def report_predictions(
+    model: ServedModel, computed: int, written: int, *, removed: int = 0, created: int | None = None
+) -> PredictionReport:
     """The report of a job that asked `model`."""
     return PredictionReport(
         target=model.target,
@@ -36,4 +40,5 @@ def report_predictions(model: ServedModel, computed: int, written: int, removed:
         written=written,
         unchanged=computed - written,
         removed=removed,
+        created=created,
     )

@@ -62,6 +62,7 @@ jobs = Table(
     Column("existing", BigInteger, nullable=False, server_default=text("0")),
     Column("error", Text),
     Column("actor", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
     moment("leased_until", nullable=True),
     Column("lease_token", Uuid),
     *created_updated(),

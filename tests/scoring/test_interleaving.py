@@ -14,7 +14,8 @@ from sqlalchemy import Engine
 from benchmarks._model import make_artifact
 from modelling.store import promote, save_challenger
 from scoring.pair_store import store_pairs
-from scoring.pairs import predict_blocks, predict_pairs, read_people
+from scoring.pair_people import read_people
+from scoring.pairs import predict_blocks, predict_pairs
 from scoring.sessions import predict_upcoming
 from scoring.tutors import score_tutors, score_tutors_within
 from tests.scoring.conftest import NOW, Records, days_ago, serve
@@ -94,7 +95,7 @@ def test_a_block_of_an_earlier_moment_overwrites_no_pair(
     [slow] = predict_blocks(read_people(engine, NOW), MODEL)
     assert predict_pairs(engine, RULE, LATER).written == 6
 
-    assert store_pairs(engine, MODEL, slow, NOW) == 0
+    assert store_pairs(engine, MODEL, slow, NOW).written == 0
 
     assert set(records.rows("SELECT model_version, updated_at FROM match_predictions")) == {("rule", LATER)}
 
@@ -120,7 +121,7 @@ def test_a_first_block_leaves_out_a_tutor_who_left_meanwhile(
     [block] = predict_blocks(read_people(engine, NOW), MODEL)
     records.execute(f"UPDATE tutors SET is_active = false WHERE id = '{tutors[0]}'")
 
-    assert store_pairs(engine, MODEL, block, NOW) == 3
+    assert store_pairs(engine, MODEL, block, NOW).written == 3
 
     stored = records.rows("SELECT student_id::text, tutor_id::text FROM match_predictions")
     assert {tuple(row) for row in stored} == set(itertools.product(students, tutors[1:]))

@@ -10,16 +10,25 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+import scoring.pair_store
 import scoring.pairs
 from features.catalogue import names_of
 from features.table import pair_features
 from records.reading import read_history
 from scoring.pair_store import PairBlock, store_pairs
-from scoring.pairs import People, predict_blocks, predict_pairs, read_people
+from scoring.pair_people import People, read_people
+from scoring.pairs import Progress, predict_blocks, predict_pairs
 from tests.scoring.conftest import NOW, Records, days_ago, serve
 
 MODEL, RULE = serve("match"), serve("match", rule=True)
 STYLES = ("structured", "flexible", "interactive", "traditional", "modern")
+
+
+@pytest.fixture(autouse=True, params=["large blocks", "small blocks"])
+def _sizes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Large blocks wait for their turn and go straight in where nothing is stored; small ones do neither."""
+    if request.param == "large blocks":
+        monkeypatch.setattr(scoring.pair_store, "SMALL_PAIRS", 0)
 
 
 @pytest.fixture
@@ -150,7 +159,7 @@ def test_people_who_leave_meanwhile(engine: Engine, records: Records, people: tu
     records.execute(f"DELETE FROM students WHERE id = '{students[3]}'")
     records.execute(f"UPDATE tutors SET is_active = false WHERE id = '{tutors[4]}'")
 
-    assert store_pairs(engine, MODEL, block, NOW) == 6 * 4
+    assert store_pairs(engine, MODEL, block, NOW).written == 6 * 4
     assert {row[7] for row in stored(records).values()} == {"v1"}
 
 
@@ -160,7 +169,7 @@ def test_a_student_deleted_while_nothing_is_stored(
     [block] = predict_blocks(read_people(engine, NOW), MODEL)
     records.execute(f"DELETE FROM students WHERE id = '{people[0][3]}'")
 
-    assert store_pairs(engine, MODEL, block, NOW) == 6 * 5
+    assert store_pairs(engine, MODEL, block, NOW).written == 6 * 5
 
 
 def test_a_block_that_fails_stops_the_job(
@@ -188,10 +197,10 @@ def test_two_runs_at_once(engine: Engine, records: Records, people: tuple[list[s
 
 
 def test_progress_and_nobody(engine: Engine, records: Records) -> None:
-    said: list[tuple[int, int]] = []
-    assert predict_pairs(engine, MODEL, NOW, progress=lambda *step: said.append(step)).computed == 0
+    said: list[Progress] = []
+    assert predict_pairs(engine, MODEL, NOW, progress=said.append).computed == 0
     records.tutor(1)
-    assert predict_pairs(engine, MODEL, NOW, progress=lambda *step: said.append(step)).computed == 0
+    assert predict_pairs(engine, MODEL, NOW, progress=said.append).computed == 0
     records.student(1)
-    predict_pairs(engine, MODEL, NOW, progress=lambda *step: said.append(step))
-    assert said == [(1, 1)]
+    predict_pairs(engine, MODEL, NOW, progress=said.append)
+    assert said == [Progress(done=1, total=1, created=1)]

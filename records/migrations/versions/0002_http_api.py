@@ -24,11 +24,12 @@ def upgrade() -> None:
     op.create_table(
         "explanations",
         sa.Column("key", sa.Text, primary_key=True),
-        sa.Column("text", sa.Text, nullable=False),
-        sa.Column("source", sa.Text, nullable=False),
+        sa.Column("text", sa.Text),
+        sa.Column("source", sa.Text),
         moment("created_at", default="now()"),
         sa.PrimaryKeyConstraint("key", name="pk_explanations"),
         sa.CheckConstraint("source IN ('llm', 'rules')", name=op.f("ck_explanations_source_known")),
+        sa.CheckConstraint("(text IS NULL) = (source IS NULL)", name=op.f("ck_explanations_source_of_text")),
         sa.CheckConstraint("length(text) <= 2000", name=op.f("ck_explanations_text_length")),
     )
     op.create_table(
@@ -43,6 +44,7 @@ def upgrade() -> None:
         sa.Column("existing", sa.BigInteger, nullable=False, server_default=sa.text("0")),
         sa.Column("error", sa.Text),
         sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False, server_default=sa.text("0")),
         moment("leased_until", nullable=True),
         sa.Column("lease_token", sa.Uuid),
         moment("created_at", default="now()"),
