@@ -6,18 +6,18 @@ import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from access.ring import ApiKey
 from records.tables.operations import SCOPES
 from tqs.errors import SettingsError
 from tqs.settings import Settings
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
 LONGEST_TOKEN: Final = 8_192  # characters
 LONGEST_SUBJECT: Final = 200
@@ -27,7 +27,7 @@ RSA_BITS: Final = 2_048
 REMEMBERED: Final = 1_000  # verified tokens
 REMEMBERED_FOR: Final = timedelta(seconds=60)
 
-Key = str | RSAPublicKey | EllipticCurvePublicKey
+Key: TypeAlias = "str | RSAPublicKey | EllipticCurvePublicKey"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +124,12 @@ def _check_secret(secret: str, algorithm: str) -> str:
 
 
 def _read_public_key(file: Path, algorithm: str) -> RSAPublicKey | EllipticCurvePublicKey:
+    # Only who verifies by a public key needs the library.
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, EllipticCurvePublicKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.serialization import load_pem_public_key  # noqa: PLC0415
+
     if algorithm == "HS256":
         raise SettingsError("TQS_JWT_ALGORITHM HS256 takes TQS_JWT_SECRET; a public key goes with RS256 or ES256")
     try:

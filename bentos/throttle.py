@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from limits import RateLimitItem, RateLimitItemPerMinute, parse
+from limits import RateLimitItem, RateLimitItemPerMinute, parse_many
 from limits.strategies import MovingWindowRateLimiter
 
 from bentos.windows import SharedWindows
@@ -55,10 +55,10 @@ def read_rate_limit(text: str | None) -> RateLimitItem | None:
     if text is None:
         return None
     try:
-        limit = parse(text)
-    except ValueError:
+        (limit,) = parse_many(text)
+    except ValueError:  # also where there are two
         limit = None
-    if limit is None or not 1 <= limit.amount <= MOST_CALLS or not 1 <= limit.get_expiry() <= LONGEST_WINDOW_S:
+    if limit is None or not 1 <= limit.amount <= MOST_CALLS or limit.get_expiry() > LONGEST_WINDOW_S:
         raise SettingsError(
             f"TQS_RATE_LIMIT: {text[:100]!r} is no limit of calls for each key; write one like 600/minute "
             "(second, minute, hour or day), or leave it out for none"

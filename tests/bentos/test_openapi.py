@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
-from bentos.auth import MODEL_PATHS, App
-from bentos.service import GuardedService, TutorQuality
-from tests.bentos.test_auth import FakeWorker, call
+from bentos.auth import App
+from bentos.paths import MODEL_PATHS
+from bentos.service import TutorQuality
+from tests.bentos.test_auth import call, open_worker
 
 
 @pytest.fixture(scope="module")
 def application() -> App:
     """BentoML's application without the guard, which `call` puts around it."""
-    app: App = super(GuardedService, TutorQuality).to_asgi()
+    app: App = TutorQuality.to_open_asgi()
     return app
 
 
@@ -26,18 +28,21 @@ def references(node: Any) -> set[str]:
     return set().union(*(references(value) for value in node)) if isinstance(node, list) else set()
 
 
-def test_the_page_is_open_in_development_and_loads_nothing_from_elsewhere(application: App) -> None:
-    page = call("/", app=application, worker=FakeWorker(open_docs=True), key=None)
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_the_page_is_open_in_development_and_loads_nothing_from_elsewhere(application: App, path: str) -> None:
+    page = call(path, app=application, worker=open_worker(), key=None)
     assert page.status == 200
     assert page.headers["content-type"].startswith("text/html")
     policy = dict(part.strip().split(" ", 1) for part in page.headers["content-security-policy"].split(";"))
-    # BentoML's page carries a tracker; the browser is told not to load it
-    assert policy["default-src"] == "'self'"
-    assert policy["script-src"] == "'self' 'unsafe-inline'"
+    assert policy["default-src"] == policy["script-src"] == "'self'"
+    loaded = re.findall(rb'(?:src|href)="([^"]*)"', page.body)
+    assert len(loaded) == 6
+    for file in loaded:
+        assert call(file.decode(), app=application, worker=open_worker(), key=None).status == 200
 
 
 def test_the_document_that_is_served_is_complete(application: App) -> None:
-    answer = call("/docs.json", app=application, worker=FakeWorker(open_docs=True), key=None)
+    answer = call("/docs.json", app=application, worker=open_worker(), key=None)
     document = json.loads(answer.body)
     assert {*MODEL_PATHS, "/api/health", "/api/models"} == document["paths"].keys()
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
