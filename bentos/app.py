@@ -7,7 +7,7 @@ from typing import Final
 from fastapi import FastAPI
 
 from bentos.failures import DATABASE_ERRORS, answer_database_error, answer_error
-from bentos.routers import health, models
+from bentos.routers import health, models, sessions, webhooks
 from tqs.errors import TqsError
 
 PREFIX: Final = "/api"
@@ -18,7 +18,7 @@ def build_app() -> FastAPI:
     app = FastAPI(
         title="Tutor Quality Scoring", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
-    for router in (health.router, models.router):
+    for router in (health.router, models.router, sessions.router, webhooks.router):
         app.include_router(router)
     app.add_exception_handler(TqsError, answer_error)
     for kind in DATABASE_ERRORS:

@@ -15,11 +15,12 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from bentos import examples
+from bentos.paths import SIGNED_PATHS
 from bentos.payloads import MatchBatch, Predictions, SessionBatch, TutorBatch, TutorScores
 
 REFS: Final = "#/components/schemas/{model}"
 PROBLEMS: Final = (400, 401, 403, 405, 413, 415, 429, 500, 503)
-NEEDS_NO_KEY: Final = frozenset({"/api/health"})
+NEEDS_NO_KEY: Final = SIGNED_PATHS | {"/api/health"}
 
 
 class FieldError(BaseModel):
@@ -144,3 +145,6 @@ def _add_problems(operation: dict[str, Any], *, open_to_all: bool) -> None:
     content = {"application/problem+json": {"schema": {"$ref": REFS.format(model="ProblemDocument")}}}
     for status in PROBLEMS:
         responses.setdefault(str(status), {"description": "", "content": content})
+    for status, response in responses.items():
+        if status >= "400":
+            response.setdefault("content", content)

@@ -6,6 +6,7 @@ import re
 import zoneinfo
 from pathlib import Path
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -16,6 +17,7 @@ from tqs.errors import SettingsError
 
 # Scheme, host in lower case and the port where it is not the scheme's own: as browsers write it.
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?|https?://\[[0-9a-f:]+\](:[1-9][0-9]{0,4})?")
+SHORTEST_SECRET = 32  # characters; HMAC-SHA256 is as strong as its key
 POSTGRESQL_DRIVERS = ("postgresql", "postgres", "postgresql+psycopg2")
 
 
@@ -29,9 +31,11 @@ class Settings(BaseSettings):
 
     `home` holds what is kept on disk (embedded database, MLflow's files, keys). `database_url` names a
     PostgreSQL server; unset, an embedded one keeps its data in `home`. Probabilities below `*_low` are low
-    risk, from `*_high` on high risk. `timezone` decides what is morning and which day a session is on.
+    risk, from `*_high` on high risk. `timezone` decides what is morning and which day a session is on. `llm_*` name an
+    OpenAI-compatible server that words explanations; it is asked only where both its address and a key are set.
     `rate_limit` is how often each key may call, such as 600/minute (unset: without a limit). `cors_origins` are the
     web pages' origins whose scripts may call, parted by commas. `jwt_*` says which bearer tokens count as a key.
+    `webhook_secret` signs webhooks; two parted by a comma while senders change from one to the other.
     """
 
     model_config = SettingsConfigDict(
@@ -42,6 +46,7 @@ class Settings(BaseSettings):
     env: Literal["production", "development"] = "production"
     database_url: SecretStr | None = Field(default=None, validation_alias=_named("DATABASE_URL"))
     api_key: SecretStr | None = Field(default=None, validation_alias=_named("API_KEY"))
+    webhook_secret: SecretStr | None = None
     rate_limit: str | None = None
     cors_origins: Annotated[tuple[str, ...], NoDecode] = ()
     jwt_secret: SecretStr | None = None
@@ -66,10 +71,32 @@ class Settings(BaseSettings):
     no_show_risk_low: float = Field(default=0.05, gt=0, lt=1, validation_alias=_named("NO_SHOW_RISK_THRESHOLD_LOW"))
     no_show_risk_high: float = Field(default=0.15, gt=0, lt=1, validation_alias=_named("NO_SHOW_RISK_THRESHOLD_HIGH"))
 
+    llm_base_url: str | None = None
+    llm_api_key: SecretStr | None = Field(
+        default=None, validation_alias=AliasChoices("TQS_LLM_API_KEY", "OPENAI_API_KEY")
+    )
+    llm_model: str = Field(default="gpt-4o-mini", min_length=1, max_length=200)
+
     @field_validator("home")
     @classmethod
     def _absolute(cls, home: Path) -> Path:
         return home.expanduser().resolve()
+
+    @field_validator("llm_base_url")
+    @classmethod
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is None:
+            return None
+        try:
+            parts = urlsplit(value)
+            usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:  # a port or an address in brackets that is none
+            usable = False
+        if not usable:
+            raise ValueError("is no web address; write https://host/v1")
+        if parts.username is not None or parts.query or parts.fragment:
+            raise ValueError("holds more than host and path; the key has a setting of its own, TQS_LLM_API_KEY")
+        return value
 
     @field_validator("timezone")
     @classmethod
@@ -77,6 +104,16 @@ class Settings(BaseSettings):
         if name not in zoneinfo.available_timezones():
             raise ValueError(f"{name!r} is no time zone of the IANA database; write one like 'Europe/Berlin'")
         return name
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _long_secrets(cls, value: SecretStr | None) -> SecretStr | None:
+        short = [len(secret) for secret in _split_secrets(value) if len(secret) < SHORTEST_SECRET]
+        if short:
+            raise ValueError(
+                f"holds a secret of {short[0]} characters; at least {SHORTEST_SECRET} are needed (openssl rand -hex 32)"
+            )
+        return value
 
     @field_validator("cors_origins", mode="before")
     @classmethod
@@ -117,9 +154,18 @@ class Settings(BaseSettings):
             raise ValueError(f"the ports {ports} must differ from each other")
         return self
 
+    @property
+    def webhook_secrets(self) -> list[str]:
+        """The secrets of which any may have signed a webhook; none where webhooks are not taken."""
+        return _split_secrets(self.webhook_secret)
+
     def risk_thresholds(self, target: str) -> tuple[float, float]:
         """The probabilities from which `target` is of medium and of high risk."""
         return getattr(self, f"{target}_risk_low"), getattr(self, f"{target}_risk_high")
+
+
+def _split_secrets(value: SecretStr | None) -> list[str]:
+    return [] if value is None else [secret.strip() for secret in value.get_secret_value().split(",")]
 
 
 def load_settings(**overrides: object) -> Settings:

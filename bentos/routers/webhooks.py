@@ -1,0 +1,85 @@
+"""Sessions from a system that signs what it sends, in the place of a key."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Header, HTTPException, Request
+from fastapi.concurrency import run_in_threadpool
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from pydantic_core import from_json
+from sqlalchemy import Engine
+
+from bentos.routers import ThisEngine, ThisWorker
+from bentos.routers.sessions import REFUSALS, take_one
+from bentos.signature import verify_signature
+from processing.agreement import StoredSession
+from processing.batches import TakenBatch, take_batch
+from processing.posted import PostedSession, PostedSessions
+
+router = APIRouter(tags=["Sessions"])
+ACTOR: Final = "webhook"
+CHALLENGE: Final = {"WWW-Authenticate": "X-TQS-Signature"}
+Timestamp = Annotated[str, Header(alias="X-TQS-Timestamp", description="When it was sent, in seconds since 1970.")]
+Signature = Annotated[
+    str,
+    Header(
+        alias="X-TQS-Signature",
+        description="HMAC-SHA256, in hex, of the timestamp, a full stop and the body, by the shared secret.",
+    ),
+]
+_BODY: Final[dict[str, Any]] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "oneOf": [{"$ref": f"#/components/schemas/{form}"} for form in ("PostedSession", "PostedSessions")]
+                }
+            }
+        },
+    }
+}
+
+
+@router.post("/webhooks/sessions", status_code=202, responses=REFUSALS, openapi_extra=_BODY)
+async def receive_sessions(
+    request: Request,
+    worker: ThisWorker,
+    engine: ThisEngine,
+    timestamp: Annotated[
+        str, Header(alias="X-TQS-Timestamp", description="When it was sent: seconds since 1970.")
+    ] = "",
+    signature: Annotated[
+        str,
+        Header(
+            alias="X-TQS-Signature",
+            description="HMAC-SHA256, in hex, of the timestamp, a full stop and the body, by the shared secret.",
+        ),
+    ] = "",
+) -> StoredSession | TakenBatch:
+    """Take in one session or a batch, as the two other addresses do, without a key but signed.
+
+    404 also where no secret is set (TQS_WEBHOOK_SECRET). A timestamp may be five minutes off.
+    """
+    secrets = worker.settings.webhook_secrets
+    if not secrets:
+        raise HTTPException(404, "This service takes no webhooks; an operator sets TQS_WEBHOOK_SECRET for it to.")
+    body = await request.body()
+    if fault := verify_signature(secrets, timestamp, signature, body, time.time()):
+        raise HTTPException(401, fault, CHALLENGE)
+    return await run_in_threadpool(_take, engine, body)
+
+
+def _take(engine: Engine, body: bytes) -> StoredSession | TakenBatch:
+    told = from_json(body) if body else None
+    try:
+        if isinstance(told, dict) and "sessions" in told:
+            return take_batch(engine, PostedSessions.model_validate(told).sessions, ACTOR)
+        session = PostedSession.model_validate(told)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError(found) from None
+    return take_one(engine, session, ACTOR)
