@@ -23,6 +23,7 @@ from dashboards.views.tutor_table import TUTOR_COLUMNS, show_tutor_rows
 from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.tutor_history import compute_rate_history
 from scoring.tutor_list import ListedTutor, TutorPage, TutorSummary, find_tutor, list_tutors, summarise_tutors
+from scoring.tutor_page import TutorQuery
 
 PAGE_SIZE: Final = 10
 RISKS: Final = {"All": "all", "High risk": "high_risk", "Low risk": "low_risk"}
@@ -114,8 +115,7 @@ class _TutorsPage:
         return page.tutors
 
     def _list(self, page: int) -> TutorPage:
-        return list_tutors(
-            self._engine,
+        query = TutorQuery(
             risk_status=RISKS[self._risk.value],
             sort_by=self._table.sort["by"],
             sort_order=self._table.sort["order"],
@@ -123,6 +123,7 @@ class _TutorsPage:
             limit=self._table.page_size,
             offset=page * self._table.page_size,
         )
+        return list_tutors(self._engine, query)
 
     def _load_detail(self, listed: list[ListedTutor], summary: TutorSummary) -> None:
         """The tutor who was chosen, else the first one of the list."""

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 from records.importing.form import Form
 from records.importing.stage import ALWAYS
+from records.people import NEXT_CHANGE
 from records.tables.people import PROFILE_COLUMNS
 
 
@@ -63,12 +64,16 @@ def upsert_people(connection: Connection, form: Form, present: Sequence[str], so
 
 
 def show_current_profiles(connection: Connection, form: Form, whose: str) -> None:
-    """Copy the version that is valid now (else the next) to the rows of the people whom the SQL `whose` selects."""
+    """Copy the version that is valid now (else the next) to the rows of the people whom the SQL `whose` selects.
+
+    Match predictions of those whom that changes rest on something else from then on.
+    """
     people, versions, key = _tables(form)
     profile = PROFILE_COLUMNS[form.kind]
     connection.execute(
         text(f"""
-        UPDATE {people} p SET (updated_at, {", ".join(profile)}) = ROW (now(), {_list("v", profile)})
+        UPDATE {people} p SET (updated_at, inputs_changed_at, {", ".join(profile)})
+            = ROW (now(), {NEXT_CHANGE.format(person="p")}, {_list("v", profile)})
         FROM (SELECT DISTINCT ON ({key}) * FROM {versions} WHERE {key} IN ({whose})
               ORDER BY {key}, valid_from <= now() DESC, abs(extract(epoch FROM valid_from - now()))) v
         WHERE v.{key} = p.id AND ({_list("p", profile)}) IS DISTINCT FROM ({_list("v", profile)})

@@ -7,7 +7,8 @@ import pytest
 
 from dashboards.views.tutor_detail import render_tutor
 from dashboards.views.tutor_table import TUTOR_COLUMNS, show_flag, show_trend, show_tutor_rows
-from scoring.tutor_list import SORTS, ListedTutor
+from scoring.tutor_list import ListedTutor
+from scoring.tutor_page import SORTS
 
 TUTOR = ListedTutor(
     id=UUID(int=1),

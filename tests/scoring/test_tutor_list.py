@@ -11,6 +11,7 @@ from sqlalchemy import URL, Engine, insert
 from records.engine import create_app_engine
 from records.tables import tutor_scores, tutors
 from scoring.tutor_list import find_tutor, list_tutors, summarise_tutors
+from scoring.tutor_page import TutorQuery
 from tests.conftest import temporary_database
 from tqs.errors import QueryError
 
@@ -75,7 +76,7 @@ def add_tutors(engine: Engine) -> None:
 
 
 def names(engine: Engine, **asked: Any) -> list[str]:
-    return [tutor.name for tutor in list_tutors(engine, **asked).tutors]
+    return [tutor.name for tutor in list_tutors(engine, TutorQuery(**asked)).tutors]
 
 
 def test_default_order_is_worst_first_with_nulls_last_and_ties_by_id(listed: Engine) -> None:
@@ -99,7 +100,7 @@ def test_sorts_by_sessions(listed: Engine) -> None:
     [("high_risk", {"Zoë", "ada"}), ("low_risk", {"Bob", "Émile", "100%_sure", "Never"})],
 )
 def test_risk_filter_parts_the_list(listed: Engine, risk_status: str, expected: set[str]) -> None:
-    page = list_tutors(listed, risk_status=risk_status)
+    page = list_tutors(listed, TutorQuery(risk_status=risk_status))
 
     assert {tutor.name for tutor in page.tutors} == expected
     assert page.total == len(expected)
@@ -125,7 +126,7 @@ def test_search_means_itself_whatever_the_case(listed: Engine, search: str, expe
 
 
 def test_pages_join_to_the_whole_list_and_know_its_length(listed: Engine) -> None:
-    pages = [list_tutors(listed, limit=4, offset=offset) for offset in (0, 4, 8)]
+    pages = [list_tutors(listed, TutorQuery(limit=4, offset=offset)) for offset in (0, 4, 8)]
 
     assert [tutor.name for page in pages for tutor in page.tutors] == names(listed)
     assert [len(page.tutors) for page in pages] == [4, 2, 0]
@@ -166,9 +167,9 @@ def test_a_removed_or_unknown_tutor_is_not_found(listed: Engine) -> None:
         ({"search": "a\0b"}, "search holds a NUL character"),
     ],
 )
-def test_refuses_what_cannot_be_asked(listed: Engine, asked: dict[str, Any], told: str) -> None:
+def test_refuses_what_cannot_be_asked(asked: dict[str, Any], told: str) -> None:
     with pytest.raises(QueryError) as refusal:
-        list_tutors(listed, **asked)
+        TutorQuery(**asked)
 
     assert str(refusal.value).startswith(told)
 

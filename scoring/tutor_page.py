@@ -1,0 +1,154 @@
+"""The list of the active tutors with their scores, in SQL: which ones, in which order, which part of them, how many.
+
+One text serves the dashboard and, as JSON, the API. A tutor that was never scored is in the list with nulls and counts
+as not flagged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from records.json_sql import json_columns, json_list, json_object
+from tqs.errors import QueryError
+
+RISK_STATUSES: Final = ("all", "high_risk", "low_risk")
+SORTS: Final = ("reschedule_rate_30d", "total_sessions_30d", "name")
+SORT_ORDERS: Final = ("asc", "desc")
+MAX_LIMIT: Final = 1_000
+ANSWERED: Final = (
+    "id",
+    "name",
+    "reschedule_rate_30d",
+    "reschedule_rate_90d",
+    "is_high_risk",
+    "total_sessions_30d",
+    "tutor_reschedules_30d",
+    "last_calculated_at",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TutorQuery:
+    """The tutors `offset` to `offset + limit` of those asked for.
+
+    Nulls come last in either order, ties are broken by id, names compare by code point. `search` is looked for in
+    name and e-mail whatever the case, and means itself: `%` and `_` are letters like any other.
+
+    Raises
+    ------
+    QueryError
+        a value that is not among the allowed ones, a limit outside 1-1,000, a negative offset, or a NUL in `search`.
+    """
+
+    OWN: ClassVar = ("id", "name", "email")  # columns of the tutor; all others are of the scores
+
+    risk_status: str = "all"
+    sort_by: str = "reschedule_rate_30d"
+    sort_order: str = "desc"
+    search: str = ""
+    limit: int = 100
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        _check_choice("risk_status", self.risk_status, RISK_STATUSES)
+        _check_choice("sort_by", self.sort_by, SORTS)
+        _check_choice("sort_order", self.sort_order, SORT_ORDERS)
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise QueryError(f"limit is {self.limit}; it can be 1 to {MAX_LIMIT:,}")
+        if self.offset < 0:
+            raise QueryError(f"offset is {self.offset}; it can be 0 or more")
+        if "\0" in self.search:
+            raise QueryError("search holds a NUL character, which no name can hold; leave it out")
+
+
+def answer_tutors(query: TutorQuery) -> tuple[str, tuple[Any, ...]]:
+    """The statement that gives the list as JSON with `tutors`, total, limit and offset, and its parameters $1, $2, …"""
+    binds = {"limit": "CAST($1 AS bigint)", "offset": "CAST($2 AS bigint)", "search": "$3"}
+    fields = {
+        "tutors": json_list(json_columns(ANSWERED, "r"), select_tutors(query, ANSWERED).format(**binds)),
+        "total": f"({count_tutors(query)})".format(**binds),
+        "limit": binds["limit"],
+        "offset": binds["offset"],
+    }
+    values: tuple[Any, ...] = (query.limit, query.offset)
+    return f"SELECT {json_object(fields)}::text", (*values, query.search) if query.search else values
+
+
+def select_tutors(query: TutorQuery, columns: Sequence[str]) -> str:
+    """SQL of the page's rows with these columns, in order; {limit}, {offset} and {search} stand for its parameters."""
+    order = f"t.name {query.sort_order}" if query.sort_by == "name" else f"s.{query.sort_by} {query.sort_order}"
+    page = _ids_by_name(query) if query.sort_by == "name" else _ids_by_score(query)
+    return f"""
+        SELECT {_list(columns)} FROM ({page}) page
+        JOIN tutors t ON t.id = page.id LEFT JOIN tutor_scores s ON s.tutor_id = t.id
+        ORDER BY {order} NULLS LAST, t.id"""
+
+
+def count_tutors(query: TutorQuery) -> str:
+    """SQL of how many there are in all; {search} stands for its parameter."""
+    return f"SELECT count(*) FROM {_TUTORS} WHERE t.is_active{_risk(query)}{_search(query)}"
+
+
+def select_tutor(columns: Sequence[str]) -> str:
+    """SQL of the row of one active tutor with these columns; :id stands for its parameter."""
+    return f"SELECT {_list(columns)} FROM {_TUTORS} WHERE t.is_active AND t.id = :id"
+
+
+_TUTORS: Final = "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
+_NAMES: Final = ('t.name COLLATE "default"', "t.email")  # the collation of names, "C", knows no case but that of ASCII
+
+
+def _ids_by_name(query: TutorQuery) -> str:
+    return f"""
+        SELECT t.id FROM {_TUTORS} WHERE t.is_active{_risk(query)}{_search(query)}
+        ORDER BY t.name {query.sort_order}, t.id LIMIT {{limit}} OFFSET {{offset}}"""
+
+
+def _ids_by_score(query: TutorQuery) -> str:
+    """Those that have the score, by walking its index, then the others by id: nobody before the page is looked up."""
+    key = f"s.{query.sort_by}"
+    among = (
+        f"s.tutor_id IN (SELECT t.id FROM tutors t WHERE t.is_active{_search(query)})"
+        if query.search
+        else "s.tutor_id NOT IN (SELECT t.id FROM tutors t WHERE NOT t.is_active)"
+    )
+    rated = f"tutor_scores s WHERE {key} IS NOT NULL AND {among}{_risk(query)}"
+    # Read backwards, the index gives nulls first; there are none here.
+    order = f"{key} DESC NULLS LAST" if query.sort_order == "desc" else f"{key} ASC NULLS FIRST"
+    return f"""
+        WITH rated AS MATERIALIZED (
+            SELECT s.tutor_id AS id FROM {rated} ORDER BY {order}, s.tutor_id LIMIT {{limit}} OFFSET {{offset}}
+        ), others AS MATERIALIZED (
+            SELECT t.id FROM {_TUTORS} WHERE t.is_active AND {key} IS NULL{_risk(query)}{_search(query)} ORDER BY t.id
+            LIMIT {{limit}} - (SELECT count(*) FROM rated)
+            OFFSET CASE WHEN (SELECT count(*) FROM rated) < {{limit}}
+                THEN greatest({{offset}} - (SELECT count(*) FROM {rated}), 0) END
+        )
+        SELECT id FROM rated UNION ALL SELECT id FROM others"""
+
+
+def _risk(query: TutorQuery) -> str:
+    flag = {"all": "", "high_risk": " AND s.is_high_risk IS TRUE", "low_risk": " AND s.is_high_risk IS NOT TRUE"}
+    return flag[query.risk_status]
+
+
+def _search(query: TutorQuery) -> str:
+    found = " OR ".join(f"strpos(lower({name}), lower(CAST({{search}} AS text))) > 0" for name in _NAMES)
+    return f" AND ({found})" if query.search else ""
+
+
+def _list(columns: Sequence[str]) -> str:
+    return ", ".join(_column(name) for name in columns)
+
+
+def _column(name: str) -> str:
+    if name == "is_high_risk":
+        return "coalesce(s.is_high_risk, false) AS is_high_risk"
+    return f"t.{name}" if name in TutorQuery.OWN else f"s.{name}"
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise QueryError(f"{name} is {value!r}; it can be {', '.join(allowed)}")
