@@ -137,9 +137,10 @@ explanations = Table(
     "explanations",
     metadata,
     Column("key", Text, primary_key=True),
-    Column("text", Text, nullable=False),
-    Column("source", Text, nullable=False),
+    Column("text", Text),  # null: somebody has been writing it since created_at
+    Column("source", Text),
     moment("created_at", default="now()"),
     one_of("source", ("llm", "rules")),
+    CheckConstraint("(text IS NULL) = (source IS NULL)", name="source_of_text"),
     CheckConstraint("length(text) <= 2000", name="text_length"),
 )
