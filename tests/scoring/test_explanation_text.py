@@ -97,7 +97,7 @@ def test_two_or_three_plain_sentences_with_the_supplied_numbers_only(
 ) -> None:
     contributions = []
     for feature, place, effect, known in drawn:
-        value = round(feature.low + place * (min(feature.high, 60.0) - feature.low), 1)
+        value = round(feature.low + place * (min(feature.high, 60.0) - feature.low), int(feature.unit != "0 or 1"))
         contributions.append(Contribution(feature.name, value, effect, feature.describe(value, known=known)))
 
     text = write_explanation(facts(level, *contributions, fallback=fallback))
