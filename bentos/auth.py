@@ -92,14 +92,14 @@ class Guard:
                     receive = await take_body(method, headers, repeated, receive, body_limit(path))
                 except BodyError as error:
                     problem = Problem(error.status, error.detail, headers={"connection": "close"})
+                    _count_unsigned(scope, path, worker.gate)  # nobody knows yet who sent it
             if problem is not None:
                 await exchange.send_problem(problem)
                 return
             go_by(name, scope)
             await self._app(scope, receive, exchange.send)
-            if exchange.status == 401 and path in SIGNED_PATHS:
-                worker.gate.refusals.take(_address(scope))
-                worker.gate.note_refusal(UNKNOWN, "refuse signature", _address(scope), datetime.now(UTC))
+            if exchange.status == 401:
+                _count_unsigned(scope, path, worker.gate)
         except ClientGone:
             return
         except Exception:
@@ -153,6 +153,12 @@ def _authorise(scope: Scope, gate: Gate, caller: ApiKey, now: datetime) -> Probl
         return Problem(403, f"This call needs a key with the scope {needed}; make one with `tqs keys create`.")
     scope.setdefault("state", {})["api_key"] = caller
     return None
+
+
+def _count_unsigned(scope: Scope, path: str, gate: Gate) -> None:
+    if path in SIGNED_PATHS:
+        gate.refusals.take(_address(scope))
+        gate.note_refusal(UNKNOWN, "refuse signature", _address(scope), datetime.now(UTC))
 
 
 def _know_address(scope: Scope) -> None:

@@ -125,6 +125,14 @@ class TestSignedPaths:
         assert statuses == [401] * 60 + [429] * 2
         assert call("/api/models", worker=worker).status == 200
 
+    def test_bodies_that_are_no_json_are_throttled_too(self) -> None:
+        worker = FakeWorker()
+        statuses = [
+            call("/api/webhooks/sessions", method="POST", key=None, body=b"[NaN]", worker=worker).status
+            for _ in range(61)
+        ]
+        assert statuses == [400] * 60 + [429]
+
     def test_a_body_over_five_mebibytes_is_refused(self) -> None:
         body = b"[" + b" " * (5 * 1024**2 - 2) + b"]"
         assert call("/api/webhooks/sessions", method="POST", key=None, body=body).status == 200
