@@ -1,0 +1,133 @@
+"""The list of the sessions ahead with their stored predictions, as SQL that gives its JSON. Nothing is computed.
+
+A session that was not predicted yet, or was moved since, is in the list with nulls, as is the name of a student who is
+known by a text only. All that a page is filtered, sorted and counted by is in two indexes that hold the sessions ahead
+side by side, so past ones cost nothing, however many there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from modelling.risk import RISK_LEVELS
+from records.json_sql import json_columns, json_list, json_object
+from tqs.errors import QueryError
+
+SORTS: Final = ("scheduled_time", "reschedule_probability", "tutor_name", "student_id", "student_name")
+SORT_ORDERS: Final = ("asc", "desc")
+MAX_DAYS: Final = 90
+MAX_LIMIT: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class UpcomingQuery:
+    """The sessions `offset` to `offset + limit` of those still scheduled within (now, now + days_ahead].
+
+    risk_level, tutor_id: only those; None for all. Nulls come last in either order, ties are broken by id, names and
+    students' ids compare by code point.
+
+    Raises
+    ------
+    QueryError
+        a value that is not among the allowed ones, days outside 1-90, a limit outside 1-500, or a negative offset.
+    """
+
+    days_ahead: int = 7
+    risk_level: str | None = None
+    tutor_id: UUID | None = None
+    sort_by: str = "scheduled_time"
+    sort_order: str = "asc"
+    limit: int = 50
+    offset: int = 0
+
+    def __post_init__(self) -> None:
+        if self.risk_level is not None:
+            _check_choice("risk_level", self.risk_level, RISK_LEVELS)
+        _check_choice("sort_by", self.sort_by, SORTS)
+        _check_choice("sort_order", self.sort_order, SORT_ORDERS)
+        if not 1 <= self.days_ahead <= MAX_DAYS:
+            raise QueryError(f"days_ahead is {self.days_ahead}; it can be 1 to {MAX_DAYS}")
+        if not 1 <= self.limit <= MAX_LIMIT:
+            raise QueryError(f"limit is {self.limit}; it can be 1 to {MAX_LIMIT}")
+        if self.offset < 0:
+            raise QueryError(f"offset is {self.offset}; it can be 0 or more")
+
+
+def answer_upcoming(query: UpcomingQuery) -> tuple[str, tuple[Any, ...]]:
+    """The statement that gives the list as JSON with `sessions`, total, limit and offset, and its parameters $1, $2, …
+
+    It depends on the time of the database.
+    """
+    values: list[Any] = [query.days_ahead, query.limit, query.offset]
+    where = f"s.status = 'scheduled' AND {_AHEAD.format('s')}"
+    if query.tutor_id is not None:
+        values.append(query.tutor_id)
+        where += f" AND s.tutor_id = ${len(values)}"
+    if query.risk_level is not None:
+        values.append(query.risk_level)
+        where += f" AND p.risk_level = ${len(values)}"
+    key, table = _KEYS[query.sort_by]
+    tables = {table, "p"} if query.risk_level is not None else {table}
+    found = f"SELECT s.id, {key} AS key FROM sessions s {_join(tables)} WHERE {where}"
+    # Where the index is in the order asked for, a page is read from it; else what was found is counted and sorted.
+    ordered = tables == {"s"} and query.sort_by == "scheduled_time"
+    order = f"key {query.sort_order}{'' if ordered else ' NULLS LAST'}, id"
+    page = f"SELECT id, key FROM found ORDER BY {order} LIMIT $2 OFFSET $3"
+    answer = {
+        "sessions": json_list(json_columns(_COLUMNS, "r"), f"{_LISTED} FROM ({page}) page {_DETAILS} ORDER BY {order}"),
+        "total": "(SELECT count(*) FROM found)",
+        "limit": "CAST($2 AS bigint)",
+        "offset": "CAST($3 AS bigint)",
+    }
+    kept = "NOT MATERIALIZED" if ordered else "MATERIALIZED"
+    return f"WITH found AS {kept} ({found}) SELECT {json_object(answer)}::text", tuple(values)
+
+
+def _join(tables: Iterable[str]) -> str:
+    return " ".join(join for name, join in _JOINS.items() if name in tables)
+
+
+_COLUMNS: Final = {
+    "id": "page.id",
+    "tutor_id": "s.tutor_id",
+    "tutor_name": "t.name",
+    "student_id": "s.student_id",
+    "student_name": "u.name",
+    "scheduled_time": "s.scheduled_time",
+    "status": "s.status",
+    "reschedule_probability": "p.probability",
+    "risk_level": "p.risk_level",
+    "model_version": "p.model_version",
+    "predicted_at": "p.predicted_at",
+}
+_LISTED: Final = "SELECT " + ", ".join(f"{column} AS {name}" for name, column in _COLUMNS.items())
+_DETAILS: Final = """
+    JOIN sessions s ON s.id = page.id
+    JOIN tutors t ON t.id = s.tutor_id LEFT JOIN students u ON u.id::text = s.student_id
+    LEFT JOIN session_reschedule_predictions p
+        ON p.session_id = s.id AND p.scheduled_time = s.scheduled_time AND p.target = 'reschedule'"""
+_KEYS: Final = {  # what to sort by, and whose column it is
+    "scheduled_time": ("s.scheduled_time", "s"),
+    "reschedule_probability": ("p.probability", "p"),
+    "tutor_name": ("t.name", "t"),
+    "student_id": ('s.student_id COLLATE "C"', "s"),
+    "student_name": ("u.name", "u"),
+}
+_AHEAD: Final = "{0}.scheduled_time > now() AND {0}.scheduled_time <= now() + CAST($1 AS integer) * interval '24 hours'"
+_JOINS: Final = {
+    "p": f"""LEFT JOIN (
+        SELECT session_id, scheduled_time, probability, risk_level FROM session_reschedule_predictions a
+        WHERE target = 'reschedule' AND {_AHEAD.format("a")}
+        OFFSET 0  -- all at once: to look up each by itself takes longer than it is thought to
+    ) p ON p.session_id = s.id AND p.scheduled_time = s.scheduled_time""",
+    "t": "JOIN tutors t ON t.id = s.tutor_id",
+    "u": "LEFT JOIN students u ON u.id::text = s.student_id",
+}
+
+
+def _check_choice(name: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise QueryError(f"{name} is {value!r}; it can be {', '.join(allowed)}")

@@ -1,0 +1,247 @@
+"""The list of the sessions ahead against the same list made in plain Python from the rows that were written."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import URL, Engine, insert
+
+from bentos.answers import Answers
+from records.engine import create_app_engine
+from records.tables import session_reschedule_predictions, sessions, students, tutors
+from scoring.upcoming_list import SORT_ORDERS, SORTS, UpcomingQuery, answer_upcoming
+from tests.conftest import temporary_database
+from tqs.errors import QueryError
+
+TUTORS = {uuid.UUID(int=1): "Zoe", uuid.UUID(int=2): "adam", uuid.UUID(int=3): "Ärne", uuid.UUID(int=4): "Zoe"}
+STUDENTS = {uuid.UUID(int=11): "Bo", uuid.UUID(int=12): "bo", uuid.UUID(int=13): "Bo"}
+VISITORS = ("visitor", "Visitor", "11")
+LEVELS = {0.05: "low", 0.1: "low", 0.2: "medium", 0.9: "high", None: None}
+
+
+@dataclass(frozen=True)
+class Row:
+    """A session; predicted_for: how far off the time that its prediction was made for is, None without one."""
+
+    id: uuid.UUID
+    tutor: uuid.UUID
+    student: str
+    hours: float
+    status: str = "scheduled"
+    probability: float | None = None
+    moved: bool = False
+
+    @property
+    def shown(self) -> float | None:
+        return None if self.moved else self.probability
+
+
+def make_rows() -> list[Row]:
+    """Sessions from 10 days ago to 95 days ahead at half hours, many at once, of all kinds."""
+    rows = []
+    people = itertools.product(TUTORS, [*map(str, STUDENTS), *VISITORS])
+    hours = [-240.5, -0.5, 0.5, 5.5, 5.5, 23.5, 24.5, 167.5, 168.5, 500.5, 2159.5, 2160.5]
+    kinds = [
+        ("scheduled", 0.9, False),
+        ("scheduled", None, False),
+        ("scheduled", 0.1, False),
+        ("rescheduled", 0.9, False),
+        ("scheduled", 0.2, True),
+        ("scheduled", 0.05, False),
+        ("scheduled", 0.1, False),
+    ]
+    for number, (tutor, student) in enumerate(itertools.islice(itertools.cycle(people), 168)):
+        status, probability, moved = kinds[number % len(kinds)]
+        key = uuid.uuid5(uuid.NAMESPACE_OID, str(number))
+        rows.append(Row(key, tutor, student, hours[number % len(hours)], status, probability, moved))
+    return rows
+
+
+ROWS = make_rows()
+
+
+@dataclass
+class Listed:
+    answers: Answers
+    loop: asyncio.AbstractEventLoop
+    now: datetime
+
+    def ask(self, query: UpcomingQuery) -> dict[str, Any]:
+        sql, parameters = answer_upcoming(query)
+        answer = asyncio.run_coroutine_threadsafe(self.answers.fetch(sql, *parameters), self.loop).result(30)
+        assert answer is not None
+        document: dict[str, Any] = json.loads(answer)
+        return document
+
+
+@pytest.fixture(scope="module")
+def listed(template_url: URL) -> Iterator[Listed]:
+    now = datetime.now(UTC)
+    with temporary_database(template_url, template=template_url.database) as url:
+        engine = create_app_engine(url)
+        write_rows(engine, now)
+        engine.dispose()
+        with running_loop() as loop:
+            answers = Answers(url)
+            asyncio.run_coroutine_threadsafe(answers.start(), loop).result(30)
+            yield Listed(answers, loop, now)
+            asyncio.run_coroutine_threadsafe(answers.stop(), loop).result(30)
+
+
+@contextmanager
+def running_loop() -> Iterator[asyncio.AbstractEventLoop]:
+    """A loop in a thread of its own: connecting anew for each question would take most of the time."""
+    loop = asyncio.new_event_loop()
+    thread = Thread(target=loop.run_forever)
+    thread.start()
+    try:
+        yield loop
+    finally:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
+
+
+def write_rows(engine: Engine, now: datetime) -> None:
+    with engine.begin() as connection:
+        for table, people in ((tutors, TUTORS), (students, STUDENTS)):
+            rows = [{"id": key, "name": name, "source": "api"} for key, name in people.items()]
+            connection.execute(insert(table), rows)
+        for row in ROWS:
+            start = now + timedelta(hours=row.hours)
+            values = {"id": row.id, "tutor_id": row.tutor, "student_id": row.student, "scheduled_time": start}
+            connection.execute(insert(sessions).values(**values, status=row.status, source="api"))
+            if row.probability is None:
+                continue
+            for target in ("reschedule", "no_show"):
+                connection.execute(
+                    insert(session_reschedule_predictions).values(
+                        session_id=row.id,
+                        scheduled_time=start - timedelta(hours=1) if row.moved else start,
+                        target=target,
+                        probability=row.probability if target == "reschedule" else 0.5,
+                        risk_level=LEVELS[row.probability] if target == "reschedule" else "medium",
+                        model_version="v4",
+                        fallback=False,
+                        predicted_at=now - timedelta(hours=1),
+                        features_json={},
+                    )
+                )
+
+
+def expected(query: UpcomingQuery) -> list[Row]:
+    """All that match, in order: a plain stable sort, by id first."""
+    found = [
+        row
+        for row in ROWS
+        if row.status == "scheduled"
+        and 0 < row.hours <= 24 * query.days_ahead
+        and query.risk_level in (None, LEVELS[row.shown])
+        and query.tutor_id in (None, row.tutor)
+    ]
+
+    def key(row: Row) -> Any:
+        student = STUDENTS.get(uuid.UUID(row.student)) if len(row.student) == 36 else None
+        return {
+            "scheduled_time": row.hours,
+            "reschedule_probability": row.shown,
+            "tutor_name": TUTORS[row.tutor],
+            "student_id": row.student,
+            "student_name": student,
+        }[query.sort_by]
+
+    by_id = sorted(found, key=lambda row: row.id.bytes)
+    known = sorted((row for row in by_id if key(row) is not None), key=key, reverse=query.sort_order == "desc")
+    if query.sort_order == "desc":  # `reverse` keeps the order of equals
+        assert known == sorted(known, key=key, reverse=True)
+    return known + [row for row in by_id if key(row) is None]
+
+
+@settings(max_examples=120, deadline=None)
+@given(
+    days=st.sampled_from([1, 2, 7, 21, 90]),
+    risk=st.sampled_from([None, "low", "medium", "high"]),
+    tutor=st.sampled_from([None, *TUTORS, uuid.UUID(int=99)]),
+    sort_by=st.sampled_from(SORTS),
+    order=st.sampled_from(SORT_ORDERS),
+    limit=st.sampled_from([1, 3, 50, 500]),
+    offset=st.sampled_from([0, 1, 7, 60, 1_000]),
+)
+def test_every_page_is_that_of_a_plain_sort(
+    listed: Listed,
+    days: int,
+    risk: str | None,
+    tutor: uuid.UUID | None,
+    sort_by: str,
+    order: str,
+    limit: int,
+    offset: int,
+) -> None:
+    query = UpcomingQuery(days, risk, tutor, sort_by, order, limit, offset)
+    answer, rows = listed.ask(query), expected(query)
+    assert [row["id"] for row in answer["sessions"]] == [str(row.id) for row in rows[offset : offset + limit]]
+    assert (answer["total"], answer["limit"], answer["offset"]) == (len(rows), limit, offset)
+
+
+def test_all_of_a_session(listed: Listed) -> None:
+    shown = {row["id"]: row for row in listed.ask(UpcomingQuery(days_ahead=90, limit=500))["sessions"]}
+    for row in expected(UpcomingQuery(days_ahead=90)):
+        found = shown[str(row.id)]
+        known = row.shown is not None
+        assert datetime.fromisoformat(found.pop("scheduled_time")) == listed.now + timedelta(hours=row.hours)
+        predicted_at = found.pop("predicted_at")
+        assert (datetime.fromisoformat(predicted_at) if known else predicted_at) == (
+            listed.now - timedelta(hours=1) if known else None
+        )
+        assert found == {
+            "id": str(row.id),
+            "tutor_id": str(row.tutor),
+            "tutor_name": TUTORS[row.tutor],
+            "student_id": row.student,
+            "student_name": STUDENTS[uuid.UUID(row.student)] if len(row.student) == 36 else None,
+            "status": "scheduled",
+            "reschedule_probability": row.shown,
+            "risk_level": LEVELS[row.shown],
+            "model_version": "v4" if known else None,
+        }
+
+
+def test_pages_put_together_are_the_whole(listed: Listed) -> None:
+    for sort_by, order in itertools.product(SORTS, SORT_ORDERS):
+        query = UpcomingQuery(days_ahead=90, sort_by=sort_by, sort_order=order, limit=500)
+        whole = listed.ask(query)["sessions"]
+        pages = [listed.ask(replace(query, limit=17, offset=at))["sessions"] for at in range(0, len(whole), 17)]
+        assert list(itertools.chain(*pages)) == whole
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"risk_level": "huge"}, "risk_level is 'huge'; it can be low, medium, high"),
+        (
+            {"sort_by": "s.id; --"},
+            "it can be scheduled_time, reschedule_probability, tutor_name, student_id, student_n",
+        ),
+        ({"sort_order": "up"}, "sort_order is 'up'; it can be asc, desc"),
+        ({"days_ahead": 0}, "days_ahead is 0; it can be 1 to 90"),
+        ({"days_ahead": 91}, "days_ahead is 91; it can be 1 to 90"),
+        ({"limit": 501}, "limit is 501; it can be 1 to 500"),
+        ({"limit": 0}, "limit is 0; it can be 1 to 500"),
+        ({"offset": -1}, "offset is -1; it can be 0 or more"),
+    ],
+)
+def test_what_cannot_be_asked_for_is_named(wrong: dict[str, Any], said: str) -> None:
+    with pytest.raises(QueryError, match=said):
+        UpcomingQuery(**wrong)
