@@ -1,6 +1,5 @@
 """Kept answers: always what was committed before the question, whoever committed it."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -9,6 +8,7 @@ from sqlalchemy import URL, Engine, make_url, text
 
 from bentos import answers
 from bentos.answers import Answers
+from tests.bentos.loops import run_coroutine
 from tqs.errors import DatabaseDownError
 
 ROWS = "SELECT coalesce(json_agg(prefix ORDER BY prefix), '[]')::text FROM api_keys WHERE name = $1"
@@ -27,7 +27,7 @@ def ask(
         finally:
             await reader.stop()
 
-    return asyncio.run(run())
+    return run_coroutine(run())
 
 
 def add(engine: Engine, name: str, prefix: str) -> None:

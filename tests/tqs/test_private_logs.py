@@ -27,12 +27,11 @@ def test_a_refused_row_is_logged_without_its_values(
     engine: Engine, logger: logging.Logger, output: io.StringIO
 ) -> None:
     """PostgreSQL quotes the whole row in its DETAIL, which hide_parameters does not hide."""
+    insert = text("INSERT INTO students (id, name, source) VALUES (gen_random_uuid(), :name, 'nowhere')")
+    values = {"name": "Mia Meyer"}
     try:
         with engine.begin() as connection:
-            connection.execute(
-                text("INSERT INTO students (id, name, source) VALUES (gen_random_uuid(), :name, 'nowhere')"),
-                {"name": "Mia Meyer"},
-            )
+            connection.execute(insert, values)
     except IntegrityError:
         logger.exception("it failed")
 
