@@ -78,12 +78,11 @@ def answer_tutors(query: TutorQuery) -> tuple[str, tuple[Any, ...]]:
 
 def select_tutors(query: TutorQuery, columns: Sequence[str]) -> str:
     """SQL of the page's rows with these columns, in order; {limit}, {offset} and {search} stand for its parameters."""
-    order = f"t.name {query.sort_order}" if query.sort_by == "name" else f"s.{query.sort_by} {query.sort_order}"
-    page = _ids_by_name(query) if query.sort_by == "name" else _ids_by_score(query)
+    page = _sorted_ids(query) if query.search or query.sort_by == "name" else _walked_ids(query)
     return f"""
         SELECT {_list(columns)} FROM ({page}) page
         JOIN tutors t ON t.id = page.id LEFT JOIN tutor_scores s ON s.tutor_id = t.id
-        ORDER BY {order} NULLS LAST, t.id"""
+        ORDER BY {_order(query)}"""
 
 
 def count_tutors(query: TutorQuery) -> str:
@@ -100,33 +99,37 @@ _TUTORS: Final = "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
 _NAMES: Final = ('t.name COLLATE "default"', "t.email")  # the collation of names, "C", knows no case but that of ASCII
 
 
-def _ids_by_name(query: TutorQuery) -> str:
+def _sorted_ids(query: TutorQuery) -> str:
+    """By name, whose index holds the active ones; or by whatever where a search looks at each of them in any case."""
     return f"""
         SELECT t.id FROM {_TUTORS} WHERE t.is_active{_risk(query)}{_search(query)}
-        ORDER BY t.name {query.sort_order}, t.id LIMIT {{limit}} OFFSET {{offset}}"""
+        ORDER BY {_order(query)} LIMIT {{limit}} OFFSET {{offset}}"""
 
 
-def _ids_by_score(query: TutorQuery) -> str:
+def _walked_ids(query: TutorQuery) -> str:
     """Those that have the score, by walking its index, then the others by id: nobody before the page is looked up."""
     key = f"s.{query.sort_by}"
-    among = (
-        f"s.tutor_id IN (SELECT t.id FROM tutors t WHERE t.is_active{_search(query)})"
-        if query.search
-        else "s.tutor_id NOT IN (SELECT t.id FROM tutors t WHERE NOT t.is_active)"
-    )
-    rated = f"tutor_scores s WHERE {key} IS NOT NULL AND {among}{_risk(query)}"
+    rated = f"""tutor_scores s WHERE {key} IS NOT NULL{_risk(query)}
+            AND s.tutor_id NOT IN (SELECT t.id FROM tutors t WHERE NOT t.is_active)"""
     # Read backwards, the index gives nulls first; there are none here.
-    order = f"{key} DESC NULLS LAST" if query.sort_order == "desc" else f"{key} ASC NULLS FIRST"
+    nulls = "LAST" if query.sort_order == "desc" else "FIRST"
     return f"""
         WITH rated AS MATERIALIZED (
-            SELECT s.tutor_id AS id FROM {rated} ORDER BY {order}, s.tutor_id LIMIT {{limit}} OFFSET {{offset}}
+            SELECT s.tutor_id AS id FROM {rated}
+            ORDER BY {key} {query.sort_order} NULLS {nulls}, s.tutor_id LIMIT {{limit}} OFFSET {{offset}}
         ), others AS MATERIALIZED (
-            SELECT t.id FROM {_TUTORS} WHERE t.is_active AND {key} IS NULL{_risk(query)}{_search(query)} ORDER BY t.id
+            SELECT t.id FROM {_TUTORS} WHERE t.is_active AND {key} IS NULL{_risk(query)} ORDER BY t.id
             LIMIT {{limit}} - (SELECT count(*) FROM rated)
             OFFSET CASE WHEN (SELECT count(*) FROM rated) < {{limit}}
                 THEN greatest({{offset}} - (SELECT count(*) FROM {rated}), 0) END
         )
         SELECT id FROM rated UNION ALL SELECT id FROM others"""
+
+
+def _order(query: TutorQuery) -> str:
+    if query.sort_by == "name":
+        return f"t.name {query.sort_order}, t.id"
+    return f"s.{query.sort_by} {query.sort_order} NULLS LAST, t.id"
 
 
 def _risk(query: TutorQuery) -> str:

@@ -99,7 +99,9 @@ tutors = Table(
     *created_updated(),
     CheckConstraint("length(email) <= 320", name="email_length"),
 )
-Index("ix_tutors_name_id", tutors.c.name, tutors.c.id)
+# Lists show the active ones: by name, or by their scores but for those removed.
+Index("ix_tutors_active_name_id", tutors.c.name, tutors.c.id, postgresql_where=tutors.c.is_active)
+Index("ix_tutors_removed_id", tutors.c.id, postgresql_where=~tutors.c.is_active)
 
 students = Table("students", metadata, *_identity(), *_student_profile(), *created_updated())
 Index("ix_students_name_id", students.c.name, students.c.id)

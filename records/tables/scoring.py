@@ -57,6 +57,11 @@ Index(
     tutor_scores.c.reschedule_rate_30d.desc().nulls_last(),
     tutor_scores.c.tutor_id,
 )
+Index(
+    "ix_tutor_scores_total_sessions_30d",
+    tutor_scores.c.total_sessions_30d.desc().nulls_last(),
+    tutor_scores.c.tutor_id,
+)
 
 tutor_score_history = Table(
     "tutor_score_history",

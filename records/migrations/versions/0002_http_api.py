@@ -61,8 +61,21 @@ def upgrade() -> None:
     op.create_index(
         "ix_jobs_open", "jobs", ["created_at", "id"], postgresql_where=sa.text("state IN ('pending', 'running')")
     )
+    upgrade_tutor_lists()
     upgrade_sessions_ahead()
     upgrade_mails()
+
+
+def upgrade_tutor_lists() -> None:
+    """What the lists of active tutors walk, whatever they are sorted by."""
+    op.drop_index("ix_tutors_name_id", "tutors")
+    op.create_index("ix_tutors_active_name_id", "tutors", ["name", "id"], postgresql_where=sa.text("is_active"))
+    op.create_index("ix_tutors_removed_id", "tutors", ["id"], postgresql_where=sa.text("NOT is_active"))
+    op.create_index(
+        "ix_tutor_scores_total_sessions_30d",
+        "tutor_scores",
+        [sa.text("total_sessions_30d DESC NULLS LAST"), "tutor_id"],
+    )
 
 
 def upgrade_sessions_ahead() -> None:
@@ -122,6 +135,10 @@ def downgrade() -> None:
     op.drop_index(f"ix_{STORED}_listed", STORED)
     op.create_index(f"ix_{STORED}_target_risk_level", STORED, ["target", "risk_level"])
     op.drop_column(STORED, "scheduled_time")
+    op.drop_index("ix_tutor_scores_total_sessions_30d", "tutor_scores")
+    op.drop_index("ix_tutors_removed_id", "tutors")
+    op.drop_index("ix_tutors_active_name_id", "tutors")
+    op.create_index("ix_tutors_name_id", "tutors", ["name", "id"])
     op.drop_table("jobs")
     op.drop_table("explanations")
     for table in PEOPLE:
