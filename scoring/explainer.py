@@ -52,6 +52,14 @@ class Explainer:
             task.add_done_callback(lambda _: self._writing.pop(prompt.key, None))
         return await asyncio.shield(task)  # one who goes away leaves it to the others
 
+    async def open(self) -> None:
+        """Load the model's client beforehand, so that nobody's first explanation waits for it."""
+        if self._model is not None:
+            try:
+                await self._model.open()
+            except LanguageModelError as error:
+                log.error("explanations are written by rule: %s", error)
+
     async def close(self) -> None:
         """Let go of the model's server."""
         if self._model is not None:

@@ -7,9 +7,7 @@ as well. A promise lapses, so one that was made by a process that died holds up 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final, Literal
-from uuid import UUID
 
 from sqlalchemy import Engine, text
 
@@ -58,12 +56,6 @@ def is_promised(engine: Engine, key: str) -> bool:
         return bool(connection.scalar(_PROMISED, {"key": key}))
 
 
-def store_with_prediction(engine: Engine, prediction_id: UUID, updated_at: datetime, explanation: str) -> None:
-    """Put an explanation beside its match prediction, unless that has changed since `updated_at`."""
-    with engine.begin() as connection:
-        connection.execute(_STORE, {"id": prediction_id, "updated_at": updated_at, "text": explanation})
-
-
 _FIND: Final = text(
     f"""
     SELECT text, source FROM explanations WHERE key = :key AND text IS NOT NULL
@@ -91,11 +83,5 @@ _PROMISED: Final = text(
     f"""
     SELECT EXISTS (SELECT FROM explanations
         WHERE key = :key AND text IS NULL AND created_at >= now() - interval '{PROMISE_S} s')
-    """
-)
-_STORE: Final = text(
-    """
-    UPDATE match_predictions SET ai_explanation = :text
-    WHERE id = :id AND updated_at = :updated_at AND ai_explanation IS DISTINCT FROM :text
     """
 )

@@ -94,10 +94,19 @@ class LanguageModel:
             await self._client.close()
 
     async def open(self) -> AsyncOpenAI:
-        """Load the client, which imports a large package: some seconds the first time, in a thread of its own."""
+        """Load the client, which imports a large package: some seconds the first time, in a thread of its own.
+
+        Raises
+        ------
+        LanguageModelError
+            where the package is missing or will not have the address.
+        """
         async with self._opening:
             if self._client is None:
-                self._client = await asyncio.to_thread(_open_client, self._url, self._key.get_secret_value())
+                try:
+                    self._client = await asyncio.to_thread(_open_client, self._url, self._key.get_secret_value())
+                except Exception as error:
+                    raise LanguageModelError(f"the client cannot be loaded ({type(error).__name__})") from error
             return self._client
 
     def _fail(self, reason: str, failures_before: int) -> LanguageModelError:
