@@ -58,7 +58,7 @@ def intervene(
         if session is None:
             raise NotFoundError(f"there is no session {session_id}")
         if kind in NEEDS_SESSION_AHEAD:
-            require_ahead(session_id, session, now)
+            require_ahead(session_id, session.status, session.scheduled_time, now)
         if kind == "reminder":
             _require_addressee(session)
             _require_pause(connection, session_id, now)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, select
 
 from access.audit import record_action
 from features.catalogue import names_of
@@ -60,9 +59,12 @@ def predict_session(
     """
     model, other = models["reschedule"], models["no_show"]
     with engine.begin() as connection:
-        query = select(sessions.c.status, sessions.c.scheduled_time).where(sessions.c.id == session_id)
         # Locked against change, so that it is ahead until its prediction is stored.
-        require_ahead(session_id, connection.execute(query.with_for_update(read=True)).one_or_none(), now)
+        query = select(sessions.c.status, sessions.c.scheduled_time).where(sessions.c.id == session_id)
+        found = connection.execute(query.with_for_update(read=True)).one_or_none()
+        if found is None:
+            raise NotFoundError(f"there is no session {session_id}")
+        require_ahead(session_id, found.status, found.scheduled_time, now)
         upcoming = read_upcoming(connection, now, ids=[session_id])
         X = upcoming_features(upcoming, now, timezone)
         probabilities = model.predict(X)
@@ -81,23 +83,21 @@ def predict_session(
     )
 
 
-def require_ahead(session_id: UUID, found: Row[Any] | None, now: datetime) -> None:
-    """Refuse a session, of which `found` holds status and scheduled_time, unless it is scheduled and after `now`.
+def require_ahead(session_id: UUID, status: str, scheduled_time: datetime, now: datetime) -> None:
+    """Refuse a session unless it is scheduled and starts after `now`.
 
     Raises
     ------
-    NotFoundError, QueryError
-        as `predict_session` does.
+    QueryError
+        saying which of the two does not hold.
     """
-    if found is None:
-        raise NotFoundError(f"there is no session {session_id}")
-    if found.status != "scheduled":
+    if status != "scheduled":
         raise QueryError(
-            f"session {session_id} is {found.status.replace('_', '-')} and not scheduled any more; "
-            "choose one of GET /api/upcoming-sessions"
+            f"session {session_id} is {status.replace('_', '-')} and not scheduled any more; "
+            "GET /api/upcoming-sessions lists those that are"
         )
-    if found.scheduled_time <= now:
+    if scheduled_time <= now:
         raise QueryError(
-            f"session {session_id} is past: it was to start at {found.scheduled_time.isoformat()}; "
-            "choose one of GET /api/upcoming-sessions"
+            f"session {session_id} is past, it was to start at {scheduled_time.isoformat()}; "
+            "GET /api/upcoming-sessions lists those ahead"
         )
