@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, Engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, func, insert, select, text, true, update
 
 from access.audit import record_action
 from records.locking import run_alone
@@ -69,6 +69,17 @@ def list_keys(engine: Engine) -> list[KeyRow]:
     )
     with engine.connect() as connection:
         return [KeyRow(**row._mapping) for row in connection.execute(query)]
+
+
+def live_prefixes(engine: Engine, name: str) -> list[str]:
+    """The prefixes of the keys of this name that are neither revoked nor expired, the oldest first.
+
+    A key is exchanged by making a second one of its name: both are good until the first is revoked.
+    """
+    live = api_keys.c.revoked_at.is_(None) & func.coalesce(api_keys.c.expires_at > func.now(), true())
+    query = select(api_keys.c.prefix).where(api_keys.c.name == name, live)
+    with engine.connect() as connection:
+        return list(connection.scalars(query.order_by(api_keys.c.created_at, api_keys.c.id)))
 
 
 def revoke_key(engine: Engine, wanted: str, *, actor: str = "command line") -> str:

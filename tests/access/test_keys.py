@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from access.keys import create_key, ensure_first_key, list_keys, revoke_key
+from access.keys import create_key, ensure_first_key, list_keys, live_prefixes, revoke_key
 from tqs.errors import TqsError
 
 
@@ -36,6 +36,17 @@ def test_list_shows_newest_first_and_no_key(engine: Engine) -> None:
     rows = list_keys(engine)
     assert [row.name for row in rows] == ["b", "a"]
     assert not any(key in repr(rows) for key in keys)
+
+
+def test_live_keys_of_a_name_are_told_the_oldest_first(engine: Engine) -> None:
+    first, revoked, expired, last = (create_key(engine, "rails", scopes=["read"])[:12] for _ in range(4))
+    create_key(engine, "other", scopes=["read"])
+    revoke_key(engine, revoked)
+    with engine.begin() as connection:
+        query = text("UPDATE api_keys SET expires_at = now() - interval '1 second' WHERE prefix = :prefix")
+        connection.execute(query, {"prefix": expired})
+    assert live_prefixes(engine, "rails") == [first, last]
+    assert live_prefixes(engine, "nobody") == []
 
 
 @pytest.mark.parametrize("by", ["prefix", "id"])

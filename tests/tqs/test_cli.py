@@ -267,3 +267,15 @@ def test_ctrl_c_leaves_no_traceback(moment: str) -> None:
     )
     assert (told.returncode, told.stdout.strip()) == (130, "")
     assert "Traceback" not in told.stderr
+
+
+def test_a_second_key_of_a_name_tells_how_to_end_the_first(tqs: Call) -> None:
+    status, first, said = tqs("keys", "create", "rails", "--scope", "ingest")
+    assert (status, said) == (0, "")
+    status, second, said = tqs("keys", "create", "rails", "--scope", "ingest")
+    assert status == 0
+    assert second.strip() != first.strip()
+    assert said == f"rails has an older key; once nobody uses it: tqs keys revoke {first[:12]}\n"
+    assert tqs("keys", "revoke", first[:12])[0] == 0
+    rows = json.loads(tqs("keys", "list", "--json")[1])
+    assert {row["prefix"]: row["revoked_at"] is None for row in rows} == {first[:12]: False, second[:12]: True}

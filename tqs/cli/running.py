@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -84,13 +85,20 @@ def create_key(
     scope: Annotated[list[str] | None, typer.Option("--scope", help="read, ingest or admin; repeat for more.")] = None,
     days: Annotated[int | None, typer.Option("--days", help="Expires after so many days.", min=1, max=36_500)] = None,
 ) -> None:
-    """Create a key and print it once. Example: tqs keys create rails-app --scope ingest --days 365."""
+    """Create a key and print it once. One more of a name is to replace the first, which is good until it is revoked.
+
+    Example: tqs keys create rails-app --scope ingest --days 365.
+    """
     from access.keys import create_key as run
+    from access.keys import live_prefixes
     from records.engine import open_databases
 
     expires_at = datetime.now(UTC) + timedelta(days=days) if days else None
     with open_databases(load_settings()) as databases:
+        older = live_prefixes(databases.app, name)
         print(run(databases.app, name, scopes=scope or ["read"], expires_at=expires_at))
+    for prefix in older:
+        print(f"{name} has an older key; once nobody uses it: tqs keys revoke {prefix}", file=sys.stderr)
 
 
 @keys_app.command("list")
