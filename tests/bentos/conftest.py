@@ -23,6 +23,7 @@ from tests.conftest import temporary_database
 
 ROOT = Path(__file__).parents[2]
 START_LIMIT_S = 120
+WEBHOOK_SECRETS = ("old " + "o" * 32, "new " + "n" * 32)
 
 
 @dataclass
@@ -59,7 +60,7 @@ def service(template_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iter
         key = create_key(engine, "tests", scopes=["read"])
         admin_key = create_key(engine, "tests-admin", scopes=["admin"])
         try:
-            with serving(database, home) as (url, process, log):
+            with serving(database, home, TQS_WEBHOOK_SECRET=",".join(WEBHOOK_SECRETS)) as (url, process, log):
                 yield Service(url, key, admin_key, engine, database, process, log)
         finally:
             engine.dispose()
