@@ -14,9 +14,11 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from tqs.errors import SettingsError
+from tqs.mail_settings import SmtpServer, read_addresses, read_sender, read_smtp_url
 
 # Scheme, host in lower case and the port where it is not the scheme's own: as browsers write it.
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?|https?://\[[0-9a-f:]+\](:[1-9][0-9]{0,4})?")
+PAGE_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~/-]*)?")
 SHORTEST_SECRET = 32  # characters; HMAC-SHA256 is as strong as its key
 POSTGRESQL_DRIVERS = ("postgresql", "postgres", "postgresql+psycopg2")
 
@@ -36,6 +38,12 @@ class Settings(BaseSettings):
     `rate_limit` is how often each key may call, such as 600/minute (unset: without a limit). `cors_origins` are the
     web pages' origins whose scripts may call, parted by commas. `jwt_*` says which bearer tokens count as a key.
     `webhook_secret` signs webhooks; two parted by a comma while senders change from one to the other.
+
+    `smtp_url` names the server that takes mail (smtp://user:password@host:587, smtps://...; with `?starttls=required`
+    only one that offers encryption); unset, mails become files in `home`/mail. They come from `mail_from`. Reports of
+    sessions go to `report_recipients`, what keeps failing is told to `operator_recipients` (unset: the same). In
+    `report_mode` each, a recipient gets at most `report_cap` reports in an hour and the others in one mail at its end;
+    hourly and daily gather all of them. Links in mails begin with `dashboard_url`.
     """
 
     model_config = SettingsConfigDict(
@@ -71,6 +79,14 @@ class Settings(BaseSettings):
     no_show_risk_low: float = Field(default=0.05, gt=0, lt=1, validation_alias=_named("NO_SHOW_RISK_THRESHOLD_LOW"))
     no_show_risk_high: float = Field(default=0.15, gt=0, lt=1, validation_alias=_named("NO_SHOW_RISK_THRESHOLD_HIGH"))
 
+    smtp_url: SecretStr | None = None
+    mail_from: str | None = None
+    report_recipients: Annotated[tuple[str, ...], NoDecode] = ()
+    operator_recipients: Annotated[tuple[str, ...], NoDecode] = ()
+    report_mode: Literal["each", "hourly", "daily"] = "each"
+    report_cap: int = Field(default=30, ge=1, le=100_000)
+    dashboard_url: str | None = None
+
     llm_base_url: str | None = None
     llm_api_key: SecretStr | None = Field(
         default=None, validation_alias=AliasChoices("TQS_LLM_API_KEY", "OPENAI_API_KEY")
@@ -97,6 +113,32 @@ class Settings(BaseSettings):
         if parts.username is not None or parts.query or parts.fragment:
             raise ValueError("holds more than host and path; the key has a setting of its own, TQS_LLM_API_KEY")
         return value
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _mail_server(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            read_smtp_url(value.get_secret_value())
+        return value
+
+    @field_validator("mail_from")
+    @classmethod
+    def _sender(cls, value: str | None) -> str | None:
+        if value is not None:
+            read_sender(value)
+        return value
+
+    @field_validator("report_recipients", "operator_recipients", mode="before")
+    @classmethod
+    def _recipients(cls, value: object) -> object:
+        return read_addresses(value) if isinstance(value, str) else value
+
+    @field_validator("dashboard_url")
+    @classmethod
+    def _page_address(cls, value: str | None) -> str | None:
+        if value is not None and not PAGE_ADDRESS.fullmatch(value):
+            raise ValueError(f"{value!r} is no address that a page has; write one like https://tutors.example.com")
+        return value and value.rstrip("/")
 
     @field_validator("timezone")
     @classmethod
@@ -152,7 +194,19 @@ class Settings(BaseSettings):
         ports = [self.api_port, self.dashboard_port, self.mlflow_port, self.prefect_port]
         if len(set(ports)) < len(ports):
             raise ValueError(f"the ports {ports} must differ from each other")
+        if self.smtp_url is not None and self.mail_from is None:
+            raise ValueError("TQS_SMTP_URL needs TQS_MAIL_FROM, the address that mails come from: reports@example.com")
         return self
+
+    @property
+    def smtp_server(self) -> SmtpServer | None:
+        """Where mail is handed over; None: nowhere, mails become files."""
+        return None if self.smtp_url is None else read_smtp_url(self.smtp_url.get_secret_value())
+
+    @property
+    def page_url(self) -> str:
+        """What links to the dashboards begin with."""
+        return self.dashboard_url or f"http://127.0.0.1:{self.dashboard_port}"
 
     @property
     def webhook_secrets(self) -> list[str]:

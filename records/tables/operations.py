@@ -22,7 +22,7 @@ SCOPES = ("read", "ingest", "admin")
 ROLES = ("viewer", "coach", "admin")
 JOB_KINDS = ("generate_all", "refresh_all", "refresh_tutor", "refresh_student")
 INTERVENTIONS = ("reminder", "call", "reassign", "note")
-MAILS = ("session_report", "reminder", "digest")
+MAILS = ("session_report", "reminder", "digest", "notice")
 
 # One row a session to process. A claim sets attempts + 1, a lease and a token; only its holder may finish it.
 work_items = Table(
@@ -71,7 +71,8 @@ jobs = Table(
 )
 Index("ix_jobs_open", jobs.c.created_at, jobs.c.id, postgresql_where=text("state IN ('pending', 'running')"))
 
-# Mails to send and sent. A row is written with what makes one; its text is rendered when it is sent.
+# Mails to send and sent, a row a recipient. A row is written with what makes one; its text is written when it is sent.
+# A claim sets attempts + 1, a lease and a token; only its holder may say what became of it.
 email_reports = Table(
     "email_reports",
     metadata,
@@ -79,19 +80,44 @@ email_reports = Table(
     Column("kind", Text, nullable=False, server_default="session_report"),
     Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE")),
     Column("intervention_id", Uuid, ForeignKey("interventions.id", ondelete="CASCADE"), unique=True),  # of a reminder
+    Column("digest_id", Uuid, ForeignKey("email_reports.id", ondelete="SET NULL")),  # the mail that tells it instead
+    moment("period_end", nullable=True),  # of a digest: the end of the hour or day that it tells of
     Column("recipient", Text, nullable=False),
     Column("subject", Text, nullable=False),
+    Column("facts", JSONB),  # figures as they were when it was queued
     Column("state", Text, nullable=False, server_default="pending"),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
-    Column("message_id", Text, nullable=False, unique=True),
+    moment("not_before", default="now()"),
+    moment("leased_until", nullable=True),
+    Column("lease_token", Uuid),
+    Column("message_id", Text, nullable=False),
     Column("error", Text),
     moment("sent_at", nullable=True),
     *created_updated(),
     one_of("kind", MAILS),
     one_of("state", ("pending", "sent", "failed")),
     CheckConstraint("(kind = 'reminder') = (intervention_id IS NOT NULL)", name="reminder_is_intervention"),
+    CheckConstraint("(kind = 'digest') = (period_end IS NOT NULL)", name="digest_has_period"),
+    CheckConstraint("digest_id IS NULL OR kind = 'session_report'", name="only_reports_in_digests"),
 )
+# The same mail is queued once for each recipient, however often what it is about is processed.
+Index("uq_email_reports_message_id_recipient", email_reports.c.message_id, email_reports.c.recipient, unique=True)
+Index("uq_email_reports_recipient_period_end", email_reports.c.recipient, email_reports.c.period_end, unique=True)
 Index("ix_email_reports_session_id", email_reports.c.session_id)
+Index("ix_email_reports_digest_id", email_reports.c.digest_id)
+Index(
+    "ix_email_reports_due",
+    email_reports.c.not_before,
+    email_reports.c.id,
+    postgresql_where=text("state = 'pending' AND digest_id IS NULL"),
+)
+# How many reports somebody was sent within the hour.
+Index(
+    "ix_email_reports_recipient_sent_at",
+    email_reports.c.recipient,
+    email_reports.c.sent_at,
+    postgresql_where=text("kind = 'session_report' AND digest_id IS NULL"),
+)
 
 interventions = Table(
     "interventions",
