@@ -47,23 +47,20 @@ class Answers:
         self._dsn = url.set(drivername="postgresql", query=query).render_as_string(hide_password=False)
         self._clock = clock
         self._pool: asyncpg.Pool | None = None
+        self._writers: asyncpg.Pool | None = None
         self._kept: OrderedDict[tuple[Any, ...], Kept] = OrderedDict()
         self._bytes = 0
 
     async def start(self) -> None:
         """Make the pool; it connects when it is first asked, so a database that is down delays nothing."""
-        self._pool = await asyncpg.create_pool(
-            self._dsn,
-            min_size=0,
-            max_size=CONNECTIONS,
-            server_settings={"timezone": "UTC", "default_transaction_read_only": "on"},
-            reset=_leave_as_is,
-        )
+        self._pool = await self._make_pool(default_transaction_read_only="on")
+        self._writers = await self._make_pool(synchronous_commit="off")
 
     async def stop(self) -> None:
         """Let go of the connections."""
-        if self._pool is not None:
-            self._pool.terminate()
+        for pool in (self._pool, self._writers):
+            if pool is not None:
+                pool.terminate()
 
     async def fetch(self, sql: str, *parameters: Any, max_age_s: float | None = None) -> bytes | None:
         """The one text that `sql` gives for `parameters` ($1, $2, …), as UTF-8; None where it gives null or no row.
@@ -83,6 +80,30 @@ class Answers:
         except _OUTAGES as error:
             self._forget_all()
             raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
+
+    async def store(self, sql: str, *parameters: Any) -> bytes | None:
+        """The one text that a statement gives as it writes, as UTF-8; None where it gives null or no row.
+
+        For what a read finds missing and makes: if it is lost in a crash, the next read makes it again. A statement is
+        a transaction of its own. Raises as `fetch`.
+        """
+        if self._writers is None:
+            raise DatabaseDownError("the service is starting; try again in a moment")
+        try:
+            async with asyncio.timeout(TIMEOUT_S), self._writers.acquire() as connection:
+                found = await connection.fetchval(sql, *parameters)
+        except _OUTAGES as error:
+            raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
+        return None if found is None else found.encode()
+
+    async def _make_pool(self, **settings: str) -> Any:
+        return await asyncpg.create_pool(
+            self._dsn,
+            min_size=0,
+            max_size=CONNECTIONS,
+            server_settings={"timezone": "UTC", **settings},
+            reset=_leave_as_is,
+        )
 
     async def _fetch(
         self, connection: Any, sql: str, parameters: tuple[Any, ...], max_age_s: float | None

@@ -7,7 +7,19 @@ from typing import Final
 from fastapi import FastAPI
 
 from bentos.failures import DATABASE_ERRORS, answer_database_error, answer_error
-from bentos.routers import health, interventions, matching_people, models, sessions, tutors, upcoming_sessions, webhooks
+from bentos.routers import (
+    assignment,
+    health,
+    interventions,
+    match_jobs,
+    match_predictions,
+    matching_people,
+    models,
+    sessions,
+    tutors,
+    upcoming_sessions,
+    webhooks,
+)
 from tqs.errors import TqsError
 
 PREFIX: Final = "/api"
@@ -18,7 +30,19 @@ def build_app() -> FastAPI:
     app = FastAPI(
         title="Tutor Quality Scoring", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
-    for part in (health, models, sessions, webhooks, tutors, matching_people, upcoming_sessions, interventions):
+    for part in (
+        health,
+        models,
+        sessions,
+        webhooks,
+        tutors,
+        matching_people,
+        match_predictions,
+        match_jobs,
+        assignment,
+        upcoming_sessions,
+        interventions,
+    ):
         app.include_router(part.router)
     app.add_exception_handler(TqsError, answer_error)
     for kind in DATABASE_ERRORS:

@@ -22,9 +22,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from access.ring import KeyRing, read_key_ring
 from bentos.answers import Answers
 from bentos.gate import Gate
+from bentos.jobs import JobStarter
+from bentos.refresher import Refresher
 from bentos.serving import ServingModels
 from modelling.store import read_champion_versions
 from records.engine import Databases
+from scoring.explainer import Explainer
+from scoring.job_queue import are_jobs_waiting
+from scoring.language_model import open_language_model
+from scoring.models import ServedModel
 from tqs.settings import Settings
 
 log: Final = logging.getLogger("bentoml.tqs")
@@ -55,6 +61,7 @@ class Pulse:
     queue: Queue | None
     champions: Mapping[str, str]
     error: str | None = None
+    jobs_wait: bool = False
 
 
 class Worker:
@@ -66,6 +73,9 @@ class Worker:
         self.models = ServingModels(databases.app, settings)
         self.answers = Answers(databases.app.url)
         self.gate = Gate(settings)
+        self.explainer = Explainer(databases.app, open_language_model(settings))
+        self.jobs = JobStarter(databases.app)
+        self.refresher = Refresher(databases.app, lambda: self.match_model)
         self.pulse = Pulse(-STALE_S, None, None, {}, "not asked yet")
         # Two threads of our own: a database that hangs must not use up those that answer requests.
         self._pool = ThreadPoolExecutor(2, thread_name_prefix="heart")
@@ -81,6 +91,8 @@ class Worker:
         self._tasks = [asyncio.create_task(self._keep_beating()), asyncio.create_task(self._keep_notes())]
         await self._refresh_models()
         self._tasks.append(asyncio.create_task(self._keep_models_fresh()))
+        self._tasks.append(asyncio.create_task(self._keep_jobs_going()))
+        await self.explainer.open()
         # Nearly a million objects of imported modules: a full collection would stop every request for half a second.
         gc.collect()
         gc.freeze()
@@ -92,10 +104,13 @@ class Worker:
         for task in self._tasks:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
+        self.refresher.stop()
+        await self._run(self.jobs.stop)
         if self.is_connected:
             await self._run(self._write_notes)
         self._pool.shutdown(wait=False, cancel_futures=True)
         await self.answers.stop()
+        await self.explainer.close()
         self.engine.dispose()
         self.gate.close()
 
@@ -113,6 +128,12 @@ class Worker:
     def keys(self) -> KeyRing | None:
         """The keys as last read; None before the first time."""
         return self.pulse.keys
+
+    @property
+    def match_model(self) -> ServedModel | None:
+        """What answers for matches, None before the first load; it says so where it goes on for a champion refused."""
+        serving = self.models.serving.get("match")
+        return None if serving is None else replace(serving.model, refusal=serving.refusal)
 
     async def newer_keys(self) -> KeyRing | None:
         """The keys as the database has them by now, for a key that was made a moment ago."""
@@ -151,6 +172,12 @@ class Worker:
         if pulse.error is None and self.models.needs_refresh(pulse.champions):
             await self._run(lambda: self.models.refresh(pulse.champions))
 
+    async def _keep_jobs_going(self) -> None:
+        while True:
+            await asyncio.sleep(BEAT_S)
+            if self.is_connected:
+                await self._run(lambda: self.jobs.look_after(jobs_wait=self.pulse.jobs_wait))
+
     async def _run(self, step: Callable[[], None]) -> None:
         """Run a step in the pool. A failure is logged and the next round tries again: these tasks never end."""
         try:
@@ -177,7 +204,9 @@ class Worker:
             row = connection.execute(_QUEUE).one()
             keys = read_key_ring(connection, self.settings.api_key)
             champions = read_champion_versions(connection)
-        return Pulse(time.monotonic(), keys, Queue(row.pending, row.failed, row.oldest_seconds), champions)
+            jobs_wait = are_jobs_waiting(connection)
+        queue = Queue(row.pending, row.failed, row.oldest_seconds)
+        return Pulse(time.monotonic(), keys, queue, champions, jobs_wait=jobs_wait)
 
 
 _QUEUE: Final = text(

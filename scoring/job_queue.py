@@ -18,7 +18,7 @@ from records.json_sql import json_columns, json_object
 from records.locking import run_alone
 from tqs.errors import TqsError
 
-LEASE_S: Final = 15.0
+LEASE_S: Final = 30.0  # of which a busy machine may need a good part to start a process
 MOST_ATTEMPTS: Final = 10  # a job that ends whoever does it must not do so for ever
 SHOWN: Final = ("id", "kind", "state", "done", "total", "created", "existing", "error", "created_at", "updated_at")
 

@@ -132,11 +132,10 @@ _RENEWED: Final = ("model_version", "fallback", *MEASURES, "contributions", "upd
 _COMPARED: Final = ("model_version", *MEASURES)
 _SAME: Final = " AND ".join(f"p.{name} = excluded.{name}" for name in _COMPARED)
 STORE_PAIR: Final = f"""
-    WITH at_leisure AS (SELECT set_config('synchronous_commit', 'off', true))  -- lost in a crash, it is made anew
     INSERT INTO match_predictions AS p
         (student_id, tutor_id, model_version, fallback, {", ".join(_STORED)})
     SELECT s.id, t.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb, $5, $5
-    FROM students s, tutors t, at_leisure
+    FROM students s, tutors t
     WHERE s.id = $1 AND s.inputs_changed_at = $3 AND t.id = $2 AND t.inputs_changed_at = $4 AND t.is_active
     ON CONFLICT (student_id, tutor_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _RENEWED)},
         ai_explanation = CASE WHEN {_SAME} AND p.updated_at > greatest($3, $4) THEN p.ai_explanation END

@@ -9,7 +9,8 @@ from sqlalchemy import Engine
 
 from bentos.answers import Answers
 from bentos.worker import Worker
-from tqs.errors import DatabaseDownError
+from scoring.models import ServedModel
+from tqs.errors import DatabaseDownError, ModelError
 
 
 async def get_worker(request: Request) -> Worker:
@@ -39,9 +40,18 @@ async def get_actor(request: Request) -> str:
     return str(key.name)
 
 
+async def get_match_model(worker: ThisWorker) -> ServedModel:
+    """What answers for matches."""
+    model = worker.match_model
+    if model is None:
+        raise ModelError("the models are not loaded yet; try again in a few seconds")
+    return model
+
+
 ThisEngine = Annotated[Engine, Depends(get_engine)]
 TheseAnswers = Annotated[Answers, Depends(get_answers)]
 Actor = Annotated[str, Depends(get_actor)]
+MatchModel = Annotated[ServedModel, Depends(get_match_model)]
 
 
 def _require_database(worker: Worker) -> None:

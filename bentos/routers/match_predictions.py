@@ -1,0 +1,193 @@
+"""Match predictions: one pair, and all matches of a student or a tutor: read where fresh, made where not."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from fastapi import APIRouter, Response
+from fastapi.concurrency import run_in_threadpool
+from pydantic import Field
+from sqlalchemy import Engine
+
+from bentos.answers import Answers, json_answer
+from bentos.fields import Limit, Offset, PathId
+from bentos.people import Answer, ListedMatchingTutor, Scale, Sex, TeachingStyle
+from bentos.routers import MatchModel, TheseAnswers, ThisEngine
+from scoring.explanations import Contribution
+from scoring.match_lists import Order, SortBy, Who, list_matches, read_stale
+from scoring.models import ServedModel
+from scoring.pair_predictions import READ_PAIR, STORE_PAIR, WHO_IS_MISSING, predict_pair, read_inputs
+from scoring.pair_refresh import predict_person
+from tqs.errors import ConflictError, ModelError, NotFoundError
+
+router = APIRouter(prefix="/matching", tags=["Matching"])
+ATTEMPTS: Final = 3  # where someone is changed between the reading and the storing
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Points = Annotated[float, Field(ge=0, le=4, description="Points apart; 2.5 where one of the two is not known.")]
+RiskLevel = Literal["low", "medium", "high"]
+
+
+class MatchPrediction(Answer):
+    """How probable it is that a student and a tutor part after their first session (churn), and how well they fit."""
+
+    id: UUID
+    student_id: UUID
+    tutor_id: UUID
+    churn_probability: Probability
+    risk_level: RiskLevel
+    compatibility_score: Probability
+    pace_mismatch: Points
+    style_mismatch: Annotated[float, Field(ge=0, le=1, description="0.5 where one of the two is not known.")]
+    communication_mismatch: Points
+    age_difference: Annotated[float, Field(ge=0, description="Years; 10 where one of the two is not known.")]
+    contributions: list[Contribution] | None = Field(
+        description="The five features that moved the score most, before calibration; in lists null until the pair "
+        "itself was asked for."
+    )
+    ai_explanation: str | None = Field(description="The last text of GET /api/matching/explain, null before that.")
+    model_version: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class MatchedStudent(Answer):
+    """The student of a match."""
+
+    id: UUID
+    name: str
+    age: int | None
+    sex: Sex | None
+    preferred_pace: Scale | None
+    preferred_teaching_style: TeachingStyle | None
+    communication_style_preference: Scale | None
+    urgency_level: Scale | None
+    previous_tutoring_experience: int | None
+    previous_satisfaction: Scale | None
+
+
+class MatchedScores(Answer):
+    """The tutor's figures as they were last scored: rates in percent, null where there is no session."""
+
+    reschedule_rate_7d: float | None
+    reschedule_rate_30d: float | None
+    reschedule_rate_90d: float | None
+    total_sessions_7d: int
+    total_sessions_30d: int
+    total_sessions_90d: int
+    tutor_reschedules_7d: int
+    tutor_reschedules_30d: int
+    tutor_reschedules_90d: int
+    is_high_risk: bool
+    risk_threshold: float
+    last_calculated_at: datetime
+
+
+class MatchedTutor(ListedMatchingTutor):
+    """The tutor of a match."""
+
+    scores: MatchedScores | None = Field(description="Null where the tutor was never scored.")
+
+
+class Match(MatchPrediction):
+    """A prediction with the two whom it is about."""
+
+    student: MatchedStudent
+    tutor: MatchedTutor
+
+
+class MatchList(Answer):
+    """A page of the matches of one person."""
+
+    matches: list[Match]
+    total: int = Field(description="How many there are in all, on whatever page.")
+    limit: int
+    offset: int
+
+
+@router.get("/predict/{student_id}/{tutor_id}", response_model=MatchPrediction)
+async def predict_match_of(student_id: PathId, tutor_id: PathId, answers: TheseAnswers, model: MatchModel) -> Response:
+    """One student with one tutor: the stored prediction if it is fresh, else one made of what is known now, and stored.
+
+    A prediction is fresh while the model that made it serves and nobody's preferences changed since.
+    """
+    for _ in range(ATTEMPTS):
+        answer = await answers.fetch(READ_PAIR, student_id, tutor_id, model.version)
+        if answer is None:
+            raise await _explain_absence(answers, student_id, tutor_id)
+        inputs = read_inputs(answer)
+        if inputs is None:
+            return json_answer(answer)
+        stored = await answers.store(STORE_PAIR, *predict_pair(model, student_id, tutor_id, inputs))
+        if stored is not None:
+            return json_answer(stored)
+    raise ConflictError("one of the two was being changed; ask again")
+
+
+@router.get("/students/{student_id}/matches", response_model=MatchList)
+async def list_student_matches(
+    student_id: PathId,
+    answers: TheseAnswers,
+    engine: ThisEngine,
+    model: MatchModel,
+    sort_by: SortBy = "compatibility_score",
+    sort_order: Order | None = None,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Response:
+    """All matches of one student with the active tutors; those that are missing or not fresh are made first.
+
+    By default the best come first: the highest compatibility_score, the lowest churn_probability or risk_level. Ties
+    are broken by id.
+    """
+    page = (limit, offset)
+    return await _list(
+        "student", student_id, list_matches("student", sort_by, sort_order), page, answers, engine, model
+    )
+
+
+@router.get("/tutors/{tutor_id}/matches", response_model=MatchList)
+async def list_tutor_matches(
+    tutor_id: PathId,
+    answers: TheseAnswers,
+    engine: ThisEngine,
+    model: MatchModel,
+    sort_by: SortBy = "compatibility_score",
+    sort_order: Order | None = None,
+    limit: Limit = 100,
+    offset: Offset = 0,
+) -> Response:
+    """All matches of one tutor with the students, as those of a student; none where the tutor is not active any more."""
+    page = (limit, offset)
+    return await _list("tutor", tutor_id, list_matches("tutor", sort_by, sort_order), page, answers, engine, model)
+
+
+async def _list(
+    who: Who, person_id: UUID, sql: str, page: tuple[int, int], answers: Answers, engine: Engine, model: ServedModel
+) -> Response:
+    async def ask(*, only_fresh: bool) -> bytes:
+        answer = await answers.fetch(sql, person_id, model.version, *page, only_fresh)
+        if answer is None:
+            raise NotFoundError(f"there is no {who} {person_id}; GET /api/matching/{who}s lists those there are")
+        return answer
+
+    for _ in range(ATTEMPTS):
+        answer = await ask(only_fresh=True)
+        stale = read_stale(answer)
+        if stale is None:
+            return json_answer(answer)
+        with suppress(ModelError):  # another model was promoted, which this worker is about to load
+            await run_in_threadpool(predict_person, engine, model, who, person_id, stale)
+    return json_answer(await ask(only_fresh=False))
+
+
+async def _explain_absence(answers: Answers, student_id: UUID, tutor_id: UUID) -> NotFoundError:
+    missing = await answers.fetch(WHO_IS_MISSING, student_id, tutor_id)
+    if missing == b"student":
+        return NotFoundError(f"there is no student {student_id}; GET /api/matching/students lists those there are")
+    if missing == b"tutor":
+        return NotFoundError(f"there is no tutor {tutor_id}; GET /api/matching/tutors lists those there are")
+    return NotFoundError(f"the tutor {tutor_id} is not active any more, so there is nothing to predict")
