@@ -13,8 +13,8 @@ from sqlalchemy import Engine
 
 from benchmarks._model import make_artifact
 from modelling.store import promote, save_challenger
-from scoring.pair_store import store_pairs
 from scoring.pair_people import read_people
+from scoring.pair_store import store_pairs
 from scoring.pairs import predict_blocks, predict_pairs
 from scoring.sessions import predict_upcoming
 from scoring.tutors import score_tutors, score_tutors_within

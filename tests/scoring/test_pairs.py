@@ -15,8 +15,8 @@ import scoring.pairs
 from features.catalogue import names_of
 from features.table import pair_features
 from records.reading import read_history
-from scoring.pair_store import PairBlock, store_pairs
 from scoring.pair_people import People, read_people
+from scoring.pair_store import PairBlock, store_pairs
 from scoring.pairs import Progress, predict_blocks, predict_pairs
 from tests.scoring.conftest import NOW, Records, days_ago, serve
 
