@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from bentos.answers import json_answer
 from bentos.fields import Offset, PathId, refuse_unstorable
@@ -19,6 +19,9 @@ from tqs.errors import NotFoundError
 router = APIRouter(prefix="/upcoming-sessions/{session_id}/interventions", tags=["Upcoming sessions"])
 LONGEST_NOTE: Final = 2_000
 
+NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "There is no such session"}}
+CONFLICT: Final[dict[int | str, dict[str, Any]]] = {409: {"description": "A reminder cannot be sent, or was just sent"}}
+
 Note = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_NOTE), AfterValidator(refuse_unstorable)
 ]
@@ -28,6 +31,8 @@ InterventionLimit = Annotated[int, Query(ge=1, le=500, description="How many to 
 
 class NewIntervention(Form):
     """What is done. A reminder queues an e-mail to the tutor."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"kind": "call", "note": "Will be there."}]})
 
     kind: Kind
     note: Note | None = Field(default=None, description="For the people who look after the sessions.")
@@ -54,7 +59,7 @@ class InterventionList(Answer):
     offset: int
 
 
-@router.get("", response_model=InterventionList)
+@router.get("", response_model=InterventionList, responses=NOT_FOUND)
 async def list_interventions(
     session_id: PathId, answers: TheseAnswers, limit: InterventionLimit = 50, offset: Offset = 0
 ) -> Response:
@@ -65,7 +70,7 @@ async def list_interventions(
     return json_answer(answer)
 
 
-@router.post("", status_code=201, response_model=RecordedIntervention)
+@router.post("", status_code=201, response_model=RecordedIntervention, responses=NOT_FOUND | CONFLICT)
 def add_intervention(
     session_id: PathId, intervention: NewIntervention, engine: ThisEngine, worker: ThisWorker, actor: Actor
 ) -> Intervention:

@@ -22,6 +22,7 @@ from tqs.errors import ModelError
 
 router = APIRouter(prefix="/upcoming-sessions", tags=["Upcoming sessions"])
 LIST_AGE_S: Final = 1.0
+NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "There is no such session"}}
 MOST_IDS: Final = 1_000
 
 RiskLevel = Literal["low", "medium", "high"]
@@ -60,6 +61,7 @@ def _ask_for_one(schema: dict[str, Any]) -> None:
     for member in schema["properties"].values():
         del member["default"]
     schema["oneOf"] = [{"required": [name]} for name in schema["properties"]]
+    schema["examples"] = [{"days_ahead": 2}]
 
 
 class BatchRequest(Form):
@@ -155,17 +157,20 @@ def predict_upcoming_sessions(
     )
 
 
-@router.post("/{session_id}/refresh", response_model=PredictedSession)
+@router.post("/{session_id}/refresh", response_model=PredictedSession, responses=NOT_FOUND)
 def refresh_session(
     session_id: PathId, engine: ThisEngine, models: TheseModels, worker: ThisWorker, actor: Actor
 ) -> SessionPrediction:
-    """Predict one session ahead as of now, from what is known now, and store it with what moved it most."""
+    """Predict one session ahead as of now, from what is known now, and store it with what moved it most.
+
+    A session that is past, or not scheduled any more: 400.
+    """
     return predict_session(
         engine, models, session_id, datetime.now(UTC), timezone=worker.settings.timezone, actor=actor
     )
 
 
-@router.get("/{session_id}/predict", response_model=PredictedSession)
+@router.get("/{session_id}/predict", response_model=PredictedSession, responses=NOT_FOUND)
 def predict_session_now(
     session_id: PathId, engine: ThisEngine, models: TheseModels, worker: ThisWorker, actor: Actor
 ) -> SessionPrediction:
