@@ -147,7 +147,8 @@ def main() -> None:
 
 
 def _end_with_parent(engine: Engine, claim: Claim) -> None:
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1):  # not sys.stdin.read, whose lock an interpreter that ends would wait for
+        pass
     try:
         release_job(engine, claim)
     finally:
