@@ -13,13 +13,16 @@ from typing import Any, Final
 
 import bentoml
 from _bentoml_sdk import Service
+from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from bentoml.exceptions import ServiceUnavailable
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.routing import Route
 
 from bentos.app import PREFIX, build_app
 from bentos.auth import App, Guard
+from bentos.deadline import Deadline
 from bentos.docs import show_docs
 from bentos.openapi import Document, build_document
 from bentos.paths import PathNames, RealPath
@@ -56,8 +59,12 @@ class GuardedService(Service[Any]):
         return Guard(self.to_open_asgi(is_main), lambda: api.state.worker, names)
 
     def to_open_asgi(self, is_main: bool = True) -> Starlette:
-        """BentoML's ASGI application with our page of the docs, without the guard."""
+        """BentoML's ASGI application with our page of the docs and our deadline, without the guard."""
         app: Starlette = super().to_asgi(is_main=is_main)
+        app.user_middleware = [
+            Middleware(Deadline, seconds=REQUEST_SECONDS) if one.cls is TimeoutMiddleware else one
+            for one in app.user_middleware
+        ]
         app.router.redirect_slashes = False  # it redirects to whatever the header Host says
         for path in ("/", "/docs"):
             app.router.routes.insert(0, Route(path, show_docs))

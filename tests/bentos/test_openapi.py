@@ -77,3 +77,12 @@ def test_records_are_closed_and_counted() -> None:
     assert schemas["SessionBatch"]["properties"]["records"]["maxItems"] == 10_000
     assert schemas["SessionRecord"]["additionalProperties"] is False
     assert schemas["PastSession"]["additionalProperties"] is False
+
+
+def test_the_deadline_is_ours(application: Any) -> None:
+    layers = [layer.cls.__name__ for layer in application.user_middleware]
+    assert layers.count("Deadline") == 1
+    assert "TimeoutMiddleware" not in layers
+    assert (
+        layers.index("RealPath") > layers.index("AccessLogMiddleware") > layers.index("RunnerTrafficMetricsMiddleware")
+    )
