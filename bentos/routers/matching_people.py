@@ -12,6 +12,7 @@ from sqlalchemy import Engine, text
 from access.audit import record_action
 from bentos.answers import json_answer
 from bentos.fields import Limit, Offset, PathId
+from bentos.jobs import refresh_soon
 from bentos.people import (
     ListedMatchingTutor,
     MatchingTutor,
@@ -21,7 +22,7 @@ from bentos.people import (
     StudentList,
     TutorChanges,
 )
-from bentos.routers import Actor, TheseAnswers, ThisEngine
+from bentos.routers import Actor, TheseAnswers, ThisEngine, ThisWorker
 from records.people import Kind, change_profile, create_person
 from records.people_answers import STUDENT_LIST, TUTOR_ARRAY, person_by_id
 from tqs.errors import NotFoundError
@@ -52,9 +53,14 @@ def create_student(student: NewStudent, engine: ThisEngine, actor: Actor) -> Res
 
 
 @router.patch("/students/{student_id}", response_model=Student)
-def change_student(student_id: PathId, changes: StudentChanges, engine: ThisEngine, actor: Actor) -> Response:
+def change_student(
+    student_id: PathId, changes: StudentChanges, engine: ThisEngine, worker: ThisWorker, actor: Actor
+) -> Response:
     """Change preferences of a student; the student's match predictions are made anew after the answer."""
-    return _change(engine, actor, "students", student_id, changes.model_dump(exclude_unset=True))
+    changed, body = _change(engine, actor, "students", student_id, changes.model_dump(exclude_unset=True))
+    if changed:
+        refresh_soon(worker, "student", student_id)
+    return _answer(body, "students", student_id)
 
 
 @router.get("/tutors", response_model=list[ListedMatchingTutor])
@@ -70,23 +76,31 @@ async def get_matching_tutor(tutor_id: PathId, answers: TheseAnswers) -> Respons
 
 
 @router.patch("/tutors/{tutor_id}", response_model=MatchingTutor)
-def change_tutor(tutor_id: PathId, changes: TutorChanges, engine: ThisEngine, actor: Actor) -> Response:
+def change_tutor(
+    tutor_id: PathId, changes: TutorChanges, engine: ThisEngine, worker: ThisWorker, actor: Actor
+) -> Response:
     """Change preferences of a tutor; the tutor's match predictions are made anew after the answer."""
-    return _change(engine, actor, "tutors", tutor_id, changes.model_dump(exclude_unset=True))
+    changed, body = _change(engine, actor, "tutors", tutor_id, changes.model_dump(exclude_unset=True))
+    if changed:
+        refresh_soon(worker, "tutor", tutor_id)
+    return _answer(body, "tutors", tutor_id)
 
 
 _BY_ID: Final[dict[Kind, str]] = {"students": person_by_id("students"), "tutors": person_by_id("tutors")}
 _READ: Final = {kind: text(person_by_id(kind, ":id")) for kind in _BY_ID}
 
 
-def _change(engine: Engine, actor: str, kind: Kind, person_id: UUID, changes: Mapping[str, Any]) -> Response:
-    one = kind.removesuffix("s")
+def _change(
+    engine: Engine, actor: str, kind: Kind, person_id: UUID, changes: Mapping[str, Any]
+) -> tuple[bool, bytes | None]:
+    """Whether anything was to change, and the person as it is then; None where there is nobody of that id."""
     with engine.begin() as connection:
         changed = change_profile(connection, kind, person_id, changes)
         if changed:
-            record_action(connection, actor, f"change {one}", str(person_id), {"fields": sorted(changes)})
+            action = f"change {kind.removesuffix('s')}"
+            record_action(connection, actor, action, str(person_id), {"fields": sorted(changes)})
         body = connection.execute(_READ[kind], {"id": person_id}).scalar_one_or_none()
-    return _answer(None if body is None else body.encode(), kind, person_id)
+    return changed, None if body is None else body.encode()
 
 
 def _answer(body: bytes | None, kind: Kind, person_id: UUID) -> Response:
