@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from access.audit import record_action
 from processing.agreement import Known, StoredSession, add_outcome, find_differences, is_outcome
 from processing.posted import PostedSession, RescheduleInfo
-from records.work import queue_sessions
+from records.work import QUEUE_SESSIONS
 
 ATTEMPTS: Final = 5
 
@@ -56,15 +56,12 @@ def take_sessions(engine: Engine, posted: Sequence[PostedSession], actor: str) -
 def _take(engine: Engine, posted: Sequence[PostedSession], actor: str) -> list[Answer]:
     with engine.begin() as connection:
         answers, met = _insert_new(connection, posted)
-        new = [answer.id for answer in answers.values() if isinstance(answer, StoredSession)]
-        outcomes: dict[UUID, PostedSession] = {}
-        if met:
-            settled, outcomes = _settle(connection, met)
-            answers |= settled
-        if written := {*new, *outcomes}:
-            queue_sessions(connection, "SELECT unnest(CAST(:ids AS uuid[]))", ids=sorted(written))
+        new = sum(isinstance(answer, StoredSession) for answer in answers.values())
+        settled, outcomes = _settle(connection, met) if met else ({}, 0)
+        if new or outcomes:
             subject = str(posted[0].session_id) if len(posted) == 1 else f"{len(posted)} sessions"
-            record_action(connection, actor, "post sessions", subject, {"new": len(new), "outcomes": len(outcomes)})
+            record_action(connection, actor, "post sessions", subject, {"new": new, "outcomes": outcomes})
+        answers |= settled
     return [answers[line] for line in range(len(posted))]
 
 
@@ -100,10 +97,8 @@ def _insert_new(
     return answers, met
 
 
-def _settle(
-    connection: Connection, met: dict[int, PostedSession]
-) -> tuple[dict[int, Answer], dict[UUID, PostedSession]]:
-    """Answers by line for sessions that are stored already, and the outcomes recorded, by id."""
+def _settle(connection: Connection, met: dict[int, PostedSession]) -> tuple[dict[int, Answer], int]:
+    """Answers by line for sessions that are stored already, and how many outcomes were recorded."""
     told_outcome = sorted({told.session_id for told in met.values() if told.status != "scheduled"})
     if told_outcome:
         connection.execute(_LOCK, {"ids": told_outcome})
@@ -124,7 +119,7 @@ def _settle(
         known |= {
             one: replace(known[one], session=replace(known[one].session, updated_at=at)) for one, at in updated.items()
         }
-    return {line: answers.get(line, known[told.session_id].session) for line, told in met.items()}, outcomes
+    return {line: answers.get(line, known[told.session_id].session) for line, told in met.items()}, len(outcomes)
 
 
 def _read(connection: Connection, ids: set[UUID]) -> dict[UUID, Known]:
@@ -156,13 +151,14 @@ _MOVED: Final = """
         initiator text, original_time timestamptz, new_time timestamptz, reason text, reason_code text,
         cancelled_at timestamptz)
     WHERE g.status = 'rescheduled'"""
+_QUEUED: Final = QUEUE_SESSIONS.format(sessions="SELECT id FROM session")
 _INSERT: Final = text(
     f"""
     WITH given AS MATERIALIZED (
         SELECT g.*, coalesce(
                 (SELECT p.id::text FROM students p WHERE p.external_id = g.told_student), g.told_student
             ) AS student_id,
-            NOT EXISTS (SELECT FROM tutors t WHERE t.id = g.tutor_id) AS stranger
+            (SELECT t.id FROM tutors t WHERE t.id = g.tutor_id) IS NULL AS stranger
         FROM ROWS FROM ({_GIVEN.format(name="posted")}) WITH ORDINALITY AS g (session_id, tutor_id, told_student,
             scheduled_time, status, booked_at, completed_time, duration_minutes, subject, reschedule_info, place)
     ), first AS MATERIALIZED (
@@ -176,7 +172,7 @@ _INSERT: Final = text(
         FROM first ORDER BY session_id
         ON CONFLICT (id) DO NOTHING
         RETURNING id, created_at, updated_at
-    ), moved AS ({_MOVED.format(given="first")})
+    ), moved AS ({_MOVED.format(given="first")}), promised AS ({_QUEUED})
     SELECT (g.place - 1)::int AS line, g.stranger, g.student_id, s.created_at, s.updated_at
     FROM given g LEFT JOIN first f USING (place) LEFT JOIN session s ON s.id = f.session_id
     """
@@ -202,7 +198,7 @@ _RECORD: Final = text(
             source = CASE s.source WHEN 'world' THEN 'api' ELSE s.source END
         FROM given g WHERE s.id = g.session_id
         RETURNING s.id, s.updated_at
-    ), moved AS ({_MOVED.format(given="given")})
+    ), moved AS ({_MOVED.format(given="given")}), promised AS ({_QUEUED})
     SELECT id, updated_at FROM session
     """
 )

@@ -153,7 +153,7 @@ def test_a_batch(service: Service, ingest: httpx.Client, tutor: str) -> None:
     assert [(one["index"], one["status"]) for one in taken["refused"]] == [(1, 404), (2, 400), (4, 409), (5, 400)]
     assert all(one.keys() == {"index", "status", "detail"} and one["detail"] for one in taken["refused"])
     ids = [one["session_id"] for one in (good, other, twice)]
-    assert promises(service, *ids) == 3
+    assert promises(service, *ids) == 4  # one with its outcome
     query = "SELECT status FROM sessions WHERE id = :id"
     assert [rows(service, query, id=one) for one in ids] == [[("scheduled",)], [("rescheduled",)], [("no_show",)]]
 

@@ -46,10 +46,7 @@ class Model:
         self.promised = 0
 
     def post(self, batch: list[dict[str, Any]]) -> list[int]:
-        before = {key: dict(value) for key, value in self.stored.items()}
-        answers = [self._tell(told) for told in batch]
-        self.promised += sum(value != before.get(key) for key, value in self.stored.items())
-        return answers
+        return [self._tell(told) for told in batch]
 
     def _tell(self, told: dict[str, Any]) -> int:
         key, told = told["session_id"], {name: value for name, value in told.items() if name != "session_id"}
@@ -57,13 +54,15 @@ class Model:
             return 404
         if key not in self.stored:
             self.stored[key] = told
+            self.promised += 1
             return 202
         stored = self.stored[key]
         outcome = ("status", "completed_time", "reschedule_info")
         if any(told[name] not in (None, stored[name]) for name in told if name not in outcome):
             return 409
-        if stored["status"] == "scheduled":
+        if stored["status"] == "scheduled" != told["status"]:
             self.stored[key] = stored | {name: told[name] for name in outcome if name in told}
+            self.promised += 1
             return 202
         return 202 if self._same_outcome(stored, told) else 409
 
@@ -73,7 +72,7 @@ class Model:
             return False
         if told["status"] == "completed":
             return told["completed_time"] in (None, stored["completed_time"])
-        if told["status"] == "no_show":
+        if told["status"] in ("scheduled", "no_show"):
             return True
         one, other = told["reschedule_info"], stored["reschedule_info"]
         return (
