@@ -53,6 +53,8 @@ def upsert_sessions(
             f"CASE WHEN {silent} THEN sessions.outcome_recorded_at ELSE excluded.outcome_recorded_at END"
         )
     student = "coalesce(p.id::text, s.student_id)"
+    # Where nothing else is new, who told of it first stays; but a world's session is no world's any more.
+    facts = [name for name in new if name != "source"]
     over = "s.status IN ('completed', 'no_show')" if keep_outcomes else "s.status <> 'rescheduled'"
     counts = connection.execute(
         text(f"""
@@ -61,7 +63,9 @@ def upsert_sessions(
             SELECT {", ".join(student if name == "student_id" else f"s.{name}" for name in own)}, :source
             FROM staged s LEFT JOIN students p ON p.external_id = s.student_id
             ON CONFLICT (id) DO UPDATE SET updated_at = now(), {", ".join(f"{k} = {v}" for k, v in new.items())}
-            WHERE ({", ".join(f"sessions.{name}" for name in new)}) IS DISTINCT FROM ({", ".join(new.values())})
+            WHERE ({", ".join(f"sessions.{name}" for name in facts)}) IS DISTINCT FROM
+                ({", ".join(new[name] for name in facts)})
+                OR sessions.source = 'world' AND excluded.source <> 'world'
             RETURNING id, xmax = 0 AS is_new
         ), moved AS (
             INSERT INTO reschedules AS r (session_id, {", ".join(RESCHEDULE_COLUMNS)})
