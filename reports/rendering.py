@@ -13,7 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from reports import wording
 from reports.contents import Digest, Notice, Outcomes, Place, Reminder, SessionReport
 from reports.sentences import name_outcome, name_risk, tell_insights, tell_outcome
-from reports.wording import clean, make_inert, write_clock, write_count, write_day, write_time, write_zone
+from reports.wording import clean, make_inert, write_clock, write_count, write_day, write_time
 
 TEMPLATES: Final = Path(__file__).parent / "templates"
 LONGEST_SUBJECT: Final = 200
@@ -29,11 +29,12 @@ class Letter:
 
 
 def write_subject(report: SessionReport, zone: str) -> str:
-    """ "High risk now: Ada Lovelace. Session cancelled by the tutor, Wednesday, 11 March 2026, 13:00"."""
-    risk = name_risk(report.before, report.after)
-    news = f"{risk}: " if risk in ("High risk now", "No longer high risk") else ""
-    told = f"{name_outcome(report)}, {write_time(report.scheduled_time, zone)}"
-    return f"{news}{clean(report.tutor)}. {told}" if news else f"{told}: {clean(report.tutor)}"
+    """As in "High risk now: Ada Lovelace – session cancelled by the tutor, Wednesday, 11 March 2026, 13:00"."""
+    risk, outcome, tutor = name_risk(report.before, report.after), name_outcome(report), clean(report.tutor)
+    time = write_time(report.scheduled_time, zone)
+    if risk in ("High risk now", "No longer high risk"):
+        return f"{risk}: {tutor} – {outcome[0].lower()}{outcome[1:]}, {time}"
+    return f"{outcome}: {tutor}, {time}"
 
 
 def render_session_report(report: SessionReport, place: Place) -> Letter:
@@ -115,7 +116,7 @@ def _compare(report: SessionReport) -> list[dict[str, Any]]:
 
 def _render(name: str, subject: str, place: Place, **content: Any) -> Letter:
     line = clean(subject, LONGEST_SUBJECT)
-    known = {"subject": line, "place": place, "zone": write_zone(place.zone), **content}
+    known = {"subject": line, "place": place, **content}
     return Letter(
         subject=line,
         text=_templates().get_template(f"{name}.txt.j2").render(known),

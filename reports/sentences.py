@@ -74,20 +74,19 @@ def name_risk(before: TutorFigures | None, after: TutorFigures | None) -> str:
 
 
 def _tell_risk(before: TutorFigures | None, after: TutorFigures) -> str:
-    window, limit = after.window(RISK_DAYS), f"{after.risk_threshold:g}%"
+    window = after.window(RISK_DAYS)
     if window.rate is None:
         return f"No session of the last {RISK_DAYS} days counts yet, so there is no rate."
-    share = (
-        f"{window.rescheduled:,} of {write_count(window.sessions, 'session')} in {RISK_DAYS} days rescheduled by the "
-        f"tutor, which is {write_percent(window.rate)}"
+    flag = {
+        "High risk now": "At high risk now",
+        "High risk": "Still at high risk",
+        "No longer high risk": "No longer at high risk",
+        "Not high risk": "Not at high risk",
+    }[name_risk(before, after)]
+    return (
+        f"{flag}: the tutor rescheduled {window.rescheduled:,} of {write_count(window.sessions, 'session')} in "
+        f"{RISK_DAYS} days, {write_percent(window.rate)}; the limit is {after.risk_threshold:g}%."
     )
-    told = {
-        "High risk now": f"The tutor is at high risk now: {share}; above {limit} is high risk.",
-        "High risk": f"The tutor remains at high risk: {share}; above {limit} is high risk.",
-        "No longer high risk": f"The tutor is no longer at high risk: {share}; the limit is {limit}.",
-        "Not high risk": f"The tutor is not at high risk: {share}; the limit is {limit}.",
-    }
-    return told[name_risk(before, after)]
 
 
 def _tell_margin(after: TutorFigures) -> str:

@@ -73,11 +73,6 @@ def write_clock(moment: datetime, zone: str) -> str:
     return f"{moment.astimezone(ZoneInfo(zone)):%H:%M}"
 
 
-def write_zone(zone: str) -> str:
-    """ "Europe/Berlin time", "UTC"."""
-    return zone if zone == "UTC" else f"{zone} time"
-
-
 def write_span(span: timedelta) -> str:
     """A span rounded down: "less than a minute", "1 minute" to "119 minutes", "2 hours" to "47 hours", "2 days"."""
     minutes = int(abs(span).total_seconds() // 60)
