@@ -15,7 +15,7 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from bentos import examples
-from bentos.paths import SIGNED_PATHS
+from bentos.paths import SIGNED_PATHS, required_scope
 from bentos.payloads import MatchBatch, Predictions, SessionBatch, TutorBatch, TutorScores
 
 REFS: Final = "#/components/schemas/{model}"
@@ -77,8 +77,11 @@ def build_document(app: FastAPI, prefix: str) -> Document:
     paths = {f"/{endpoint.name}": {"post": _describe(endpoint, schemas)} for endpoint in ENDPOINTS}
     paths |= {prefix + path: operations for path, operations in rest["paths"].items()}
     for path, operations in paths.items():
-        for operation in operations.values():
+        for method, operation in operations.items():
             _add_problems(operation, open_to_all=path in NEEDS_NO_KEY)
+            if path not in NEEDS_NO_KEY:
+                scope = f"Needs a key with the scope `{required_scope(method.upper(), path)}`."
+                operation["description"] = f"{operation.get('description', '')}\n\n{scope}".strip()
     for unused in ("HTTPValidationError", "ValidationError"):  # FastAPI's 422, which leaves the house as a 400
         schemas.pop(unused, None)
     return Document(
@@ -90,11 +93,19 @@ def build_document(app: FastAPI, prefix: str) -> Document:
                 "description": "Trusted probabilities of churn, reschedules and no-shows, and tutor scores. Times are "
                 "ISO 8601 (without an offset: UTC), probabilities 0–1, rates percentages 0–100.",
             },
-            "security": [{"key": []}],
+            "security": [{"key": []}, {"token": []}],
             "paths": paths,
             "components": {
                 "schemas": schemas,
-                "securitySchemes": {"key": {"type": "apiKey", "in": "header", "name": "X-API-Key"}},
+                "securitySchemes": {
+                    "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+                    "token": {
+                        "type": "http",
+                        "scheme": "bearer",
+                        "bearerFormat": "JWT",
+                        "description": "Where it is configured; its claim `scope` lists scopes as those of keys.",
+                    },
+                },
             },
         }
     )

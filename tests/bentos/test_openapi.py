@@ -13,6 +13,8 @@ from bentos.paths import MODEL_PATHS
 from bentos.service import TutorQuality
 from tests.bentos.test_auth import call, open_worker
 
+SCOPES = {"/predict_match": "read", "/api/sessions": "ingest", "/api/tutors": "admin"}
+
 
 @pytest.fixture(scope="module")
 def application() -> App:
@@ -47,9 +49,12 @@ def test_the_document_that_is_served_is_complete(application: App) -> None:
     assert {*MODEL_PATHS, "/api/health", "/api/models"} <= document["paths"].keys()
     schemas = {f"#/components/schemas/{name}" for name in document["components"]["schemas"]}
     assert references(document) <= schemas
-    assert document["security"] == [{"key": []}]
+    assert document["security"] == [{"key": []}, {"token": []}]
+    assert document["components"]["securitySchemes"]["token"]["scheme"] == "bearer"
     assert document["components"]["securitySchemes"]["key"]["name"] == "X-API-Key"
     assert document["paths"]["/api/health"]["get"]["security"] == []
+    told = {path: document["paths"][path]["post"]["description"].rsplit("\n", 1)[1] for path in SCOPES}
+    assert told == {path: f"Needs a key with the scope `{scope}`." for path, scope in SCOPES.items()}
 
 
 def test_native_endpoints_are_those_of_the_service() -> None:
