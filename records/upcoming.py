@@ -59,6 +59,12 @@ def read_upcoming(
     return Upcoming(sessions.take(ahead), sessions.take(~ahead))
 
 
+def _number(ids: str, kind: str) -> str:
+    """The ids with their codes. They are grouped because each is there once, which the planner has to be told."""
+    numbered = f"unnest(%({ids})s::{kind}[]) WITH ORDINALITY AS n (id, place)"
+    return f"(SELECT id, min(place) - 1 AS code FROM {numbered} GROUP BY id)"
+
+
 _ASKED: Final = text(
     """
     SELECT id::text, tutor_id::text, student_id FROM sessions
@@ -78,14 +84,16 @@ _CHOSEN: Final = f"""(
             OR (s.student_id = ANY(%(students)s::text[]) AND {_RECENT})
         )
     UNION ALL
-        SELECT s.* FROM unnest(%(pair_tutors)s::uuid[], %(pair_students)s::text[]) AS pair (tutor_id, student_id)
-        JOIN sessions s USING (tutor_id, student_id)
+        SELECT s.* FROM (
+            SELECT * FROM unnest(%(pair_tutors)s::uuid[], %(pair_students)s::text[]) AS p (tutor_id, student_id)
+            GROUP BY tutor_id, student_id
+        ) pair JOIN sessions s USING (tutor_id, student_id)
         WHERE s.status <> 'scheduled' AND s.scheduled_time <= %(since)s
     ) s
-    LEFT JOIN unnest(%(tutors)s::uuid[]) WITH ORDINALITY AS t (id, code) ON t.id = s.tutor_id
-    LEFT JOIN unnest(%(students)s::text[]) WITH ORDINALITY AS u (id, code) ON u.id = s.student_id"""
+    LEFT JOIN {_number("tutors", "uuid")} AS t ON t.id = s.tutor_id
+    LEFT JOIN {_number("students", "text")} AS u ON u.id = s.student_id"""
 _NEEDED: Final = select_sessions(
     _CHOSEN,
-    tutor="coalesce(t.code - 1, cardinality(%(tutors)s::uuid[]))",
-    student="coalesce(u.code - 1, cardinality(%(students)s::text[]))",
+    tutor="coalesce(t.code, cardinality(%(tutors)s::uuid[]))",
+    student="coalesce(u.code, cardinality(%(students)s::text[]))",
 )

@@ -57,7 +57,11 @@ def predict_upcoming(
         upcoming = read_upcoming(connection, now, days=days)
     X = upcoming_features(upcoming, now, timezone)
     with engine.begin() as connection:
-        return _store(connection, [models[target] for target in targets], upcoming, X, now)
+        reports = _store(connection, [models[target] for target in targets], upcoming, X, now)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        for statement in _SETTLE:
+            connection.exec_driver_sql(statement)
+    return reports
 
 
 def predict_batch(
@@ -92,6 +96,13 @@ def upcoming_features(upcoming: Upcoming, now: datetime, timezone: str) -> Float
     """The feature matrix (n, 24) of the n sessions ahead as of `now`."""
     as_of = np.full(len(upcoming), microseconds([now])[0])
     return session_features_from_past(upcoming.past, upcoming.sessions, as_of, timezone)
+
+
+# Lists are read from indexes alone where vacuum has seen the rows, which else happens days after they were written.
+_SETTLE: Final = (
+    "VACUUM (ANALYZE, SKIP_LOCKED) session_reschedule_predictions",
+    "VACUUM (SKIP_LOCKED) sessions",
+)
 
 
 def _store(

@@ -79,7 +79,7 @@ def upgrade_tutor_lists() -> None:
 
 
 def upgrade_sessions_ahead() -> None:
-    """What lists of the sessions ahead walk, and a student's recent sessions, however many are stored."""
+    """What lists of the sessions ahead walk, and what a student's and a pair's history is read by."""
     op.add_column(STORED, moment("scheduled_time", nullable=True))
     op.execute(f"UPDATE {STORED} p SET scheduled_time = s.scheduled_time FROM sessions s WHERE s.id = p.session_id")
     op.alter_column(STORED, "scheduled_time", nullable=False)
@@ -100,7 +100,7 @@ def upgrade_sessions_ahead() -> None:
     )
     op.drop_index("ix_sessions_student_id", "sessions")
     op.create_index(
-        "ix_sessions_student_id_scheduled_time", "sessions", ["student_id", sa.text("scheduled_time DESC")]
+        "ix_sessions_student_id_scheduled_time", "sessions", ["student_id", "scheduled_time", "tutor_id"]
     )
 
 
