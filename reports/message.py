@@ -27,7 +27,7 @@ def compose_message(
     message = EmailMessage(policy=policy.SMTP if ascii_only else policy.SMTPUTF8)
     message["From"] = _address(*sender)
     message["To"] = tuple(_address("", recipient) for recipient in recipients)
-    message["Subject"] = letter.subject
+    message["Subject"] = _disarm(letter.subject)
     message["Date"] = now
     message["Message-ID"] = message_id
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: so that nobody's absence note comes back
@@ -39,4 +39,9 @@ def compose_message(
 
 def _address(name: str, address: str) -> Address:
     local, _, domain = address.rpartition("@")
-    return Address(display_name=name, username=local, domain=domain)
+    return Address(display_name=_disarm(name), username=local, domain=domain)
+
+
+def _disarm(words: str) -> str:
+    """Without encoded words (RFC 2047): the email package would decode them, line breaks included, into the header."""
+    return words.replace("=?", "=\u200b?")

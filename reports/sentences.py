@@ -44,8 +44,8 @@ def tell_outcome(report: SessionReport, zone: str) -> str:
         ahead = report.scheduled_time - move.cancelled_at
         side = "before" if ahead.total_seconds() > 0 else "after"
         told = f"{write_span(ahead)} {side} it was to begin, {told}"
-    reason = f" Reason given: “{make_inert(move.reason, LONGEST_TEXT)}”." if move.reason else ""
-    return told[0].upper() + told[1:] + reason
+    reason = make_inert(move.reason or "", LONGEST_TEXT)
+    return told[0].upper() + told[1:] + (f" Reason given: “{reason}”." if reason else "")
 
 
 def tell_insights(report: SessionReport, zone: str) -> list[str]:
