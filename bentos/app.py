@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from bentos.failures import DATABASE_ERRORS, answer_database_error, answer_error
 from bentos.routers import (
     assignment,
+    explanations,
     health,
     interventions,
     match_jobs,
@@ -38,6 +39,7 @@ def build_app() -> FastAPI:
         tutors,
         matching_people,
         match_predictions,
+        explanations,
         match_jobs,
         assignment,
         upcoming_sessions,
