@@ -43,7 +43,7 @@ _GATHER: Final = text(
     """
     WITH waiting AS MATERIALIZED (
         SELECT id, recipient, created_at,
-            row_number() OVER (PARTITION BY recipient ORDER BY created_at, id) AS place
+            row_number() OVER (PARTITION BY recipient ORDER BY created_at, message_id) AS place
         FROM email_reports
         WHERE state = 'pending' AND digest_id IS NULL AND kind = 'session_report' AND attempts = 0
     ), recipient AS (

@@ -61,8 +61,7 @@ def claim_mails(
         gather_reports(connection, mode, cap, timezone, now)
         rows = connection.execute(_CLAIM, values).all()
     mails = [ClaimedMail(**row._mapping) for row in rows]
-    # Those of one message beside each other.
-    return Claim(token, sorted(mails, key=lambda mail: (mail.kind == "session_report", mail.message_id)))
+    return Claim(token, sorted(mails, key=_order))
 
 
 def hold_mails(engine: Engine, claim: Claim, mails: Sequence[ClaimedMail], *, lease_s: float = LEASE_S) -> set[UUID]:
@@ -111,6 +110,11 @@ def pause_after(attempts: int) -> float:
     return min(doubled, LONGEST_PAUSE_S) * spread
 
 
+def _order(mail: ClaimedMail) -> tuple[bool, str, str]:
+    """Reports last, and the recipients of one message beside each other."""
+    return mail.kind == "session_report", mail.message_id, mail.recipient
+
+
 def _of(claim: Claim, mails: Sequence[ClaimedMail]) -> dict[str, Any]:
     return {"token": claim.token, "ids": [str(mail.id) for mail in mails]}
 
@@ -130,7 +134,7 @@ _CLAIM: Final = text(
         WHERE state = 'pending' AND digest_id IS NULL AND not_before <= clock_timestamp()
             AND (leased_until IS NULL OR leased_until < clock_timestamp())
             AND (period_end IS NULL OR period_end <= :now)
-        ORDER BY kind = 'session_report', not_before, id LIMIT :most FOR UPDATE SKIP LOCKED
+        ORDER BY kind = 'session_report', not_before, message_id LIMIT :most FOR UPDATE SKIP LOCKED
     )
     UPDATE email_reports m SET attempts = attempts + 1, lease_token = :token, updated_at = clock_timestamp(),
         leased_until = {_AFTER.format(name="lease")}
