@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 from uuid import UUID
 
-import psycopg2.errors
+from psycopg2.errors import DeadlockDetected
 from pydantic import TypeAdapter
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
@@ -20,7 +20,8 @@ from sqlalchemy.exc import OperationalError
 from access.audit import record_action
 from processing.agreement import Known, StoredSession, add_outcome, find_differences, is_outcome
 from processing.posted import PostedSession, RescheduleInfo
-from records.work import QUEUE_SESSIONS
+from records.prepared import execute_prepared
+from records.work import QUEUE_SESSIONS, wake_processor
 
 ATTEMPTS: Final = 5
 
@@ -47,21 +48,24 @@ def take_sessions(engine: Engine, posted: Sequence[PostedSession], actor: str) -
     for _ in range(ATTEMPTS - 1):
         try:
             return _take(engine, posted, actor)
-        except OperationalError as error:  # an import that takes rows in the order of its file may be in the way
-            if not isinstance(error.orig, psycopg2.errors.DeadlockDetected):
+        except (OperationalError, DeadlockDetected) as error:
+            # An import, which takes rows in the order of its file, was in the way.
+            if not isinstance(getattr(error, "orig", error), DeadlockDetected):
                 raise
     return _take(engine, posted, actor)
 
 
 def _take(engine: Engine, posted: Sequence[PostedSession], actor: str) -> list[Answer]:
-    with engine.begin() as connection:
+    with engine.connect() as connection:
         answers, met = _insert_new(connection, posted)
         new = sum(isinstance(answer, StoredSession) for answer in answers.values())
         settled, outcomes = _settle(connection, met) if met else ({}, 0)
         if new or outcomes:
             subject = str(posted[0].session_id) if len(posted) == 1 else f"{len(posted)} sessions"
             record_action(connection, actor, "post sessions", subject, {"new": new, "outcomes": outcomes})
-        answers |= settled
+            connection.commit()
+            wake_processor(connection)
+    answers |= settled
     return [answers[line] for line in range(len(posted))]
 
 
@@ -74,25 +78,26 @@ def _insert_new(
     """
     answers: dict[int, Answer] = {}
     met: dict[int, PostedSession] = {}
-    for row in connection.execute(_INSERT, {"posted": _JSON.dump_json(list(posted)).decode()}):
-        told = posted[row.line]
-        if row.stranger:
-            answers[row.line] = Refusal(404, f"There is no tutor {told.tutor_id}; import or post the tutor first.")
-        elif row.created_at is None:
-            met[row.line] = told.model_copy(update={"student_id": row.student_id})
+    found = execute_prepared(connection, "insert_new_sessions", _INSERT, _JSON.dump_json(list(posted)).decode())
+    for line, stranger, student_id, created_at, updated_at in found:
+        told = posted[line]
+        if stranger:
+            answers[line] = Refusal(404, f"There is no tutor {told.tutor_id}; import or post the tutor first.")
+        elif created_at is None:
+            met[line] = told.model_copy(update={"student_id": student_id})
         else:
-            answers[row.line] = StoredSession(
+            answers[line] = StoredSession(
                 told.session_id,
                 told.tutor_id,
-                row.student_id,
+                student_id,
                 told.scheduled_time,
                 told.booked_at,
                 told.completed_time,
                 told.duration_minutes,
                 told.subject,
                 told.status,
-                row.created_at,
-                row.updated_at,
+                created_at,
+                updated_at,
             )
     return answers, met
 
@@ -140,7 +145,7 @@ def _explain(session_id: UUID, different: list[str]) -> str:
 
 
 _JSON: Final = TypeAdapter(list[PostedSession])
-_GIVEN: Final = """json_to_recordset(:{name}) AS (
+_GIVEN: Final = """json_to_recordset({json}) AS (
     session_id uuid, tutor_id uuid, student_id text, scheduled_time timestamptz, status text, booked_at timestamptz,
     completed_time timestamptz, duration_minutes smallint, subject text, reschedule_info json)"""
 _MOVED: Final = """
@@ -152,14 +157,13 @@ _MOVED: Final = """
         cancelled_at timestamptz)
     WHERE g.status = 'rescheduled'"""
 _QUEUED: Final = QUEUE_SESSIONS.format(sessions="SELECT id FROM session")
-_INSERT: Final = text(
-    f"""
+_INSERT: Final = f"""
     WITH given AS MATERIALIZED (
         SELECT g.*, coalesce(
                 (SELECT p.id::text FROM students p WHERE p.external_id = g.told_student), g.told_student
             ) AS student_id,
             (SELECT t.id FROM tutors t WHERE t.id = g.tutor_id) IS NULL AS stranger
-        FROM ROWS FROM ({_GIVEN.format(name="posted")}) WITH ORDINALITY AS g (session_id, tutor_id, told_student,
+        FROM ROWS FROM ({_GIVEN.format(json="$1")}) WITH ORDINALITY AS g (session_id, tutor_id, told_student,
             scheduled_time, status, booked_at, completed_time, duration_minutes, subject, reschedule_info, place)
     ), first AS MATERIALIZED (
         SELECT DISTINCT ON (session_id) *, clock_timestamp() AS told
@@ -176,7 +180,6 @@ _INSERT: Final = text(
     SELECT (g.place - 1)::int AS line, g.stranger, g.student_id, s.created_at, s.updated_at
     FROM given g LEFT JOIN first f USING (place) LEFT JOIN session s ON s.id = f.session_id
     """
-)
 # A statement of its own: what those whom it waited for have stored is seen by the next one.
 _LOCK: Final = text(
     "SELECT FROM sessions WHERE id = ANY(CAST(:ids AS uuid[])) AND status = 'scheduled' ORDER BY id FOR NO KEY UPDATE"
@@ -192,7 +195,7 @@ _STORED: Final = text(
 # Of a synthetic world a session is one no longer: another world would write over what was told.
 _RECORD: Final = text(
     f"""
-    WITH given AS MATERIALIZED (SELECT * FROM {_GIVEN.format(name="outcomes")}), session AS (
+    WITH given AS MATERIALIZED (SELECT * FROM {_GIVEN.format(json=":outcomes")}), session AS (
         UPDATE sessions s SET status = g.status, completed_time = g.completed_time,
             outcome_recorded_at = clock_timestamp(), updated_at = clock_timestamp(),
             source = CASE s.source WHEN 'world' THEN 'api' ELSE s.source END
