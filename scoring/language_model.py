@@ -25,6 +25,7 @@ LIMIT_S: Final = 5.0  # for all of one answer, the wait for a free place and the
 MOST_AT_ONCE: Final = 8  # calls of one process
 FIRST_REST_S: Final = 10.0
 LONGEST_REST_S: Final = 600.0
+_LEFT_ALONE: Final = "the server failed a moment ago and is left alone"
 
 
 class LanguageModelError(Exception):
@@ -69,7 +70,7 @@ class LanguageModel:
             where the server is resting, busy, or gives no answer within the limit.
         """
         if self.is_resting:
-            raise LanguageModelError("the server failed a moment ago and is left alone")
+            raise LanguageModelError(_LEFT_ALONE)
         failures = self._failures
         if failures:  # one call finds out how the server is by now, the others wait for what it finds
             self._not_before = self._clock() + self._limit_s
@@ -79,6 +80,8 @@ class LanguageModel:
                 client = await self.open()
                 too_late = "all places are taken"
                 async with self._places:
+                    if self._failures > failures:  # while this call waited for its place
+                        raise LanguageModelError(_LEFT_ALONE)
                     too_late = f"no answer within {self._limit_s:g} s"
                     text = await _call(client, self.name, system, user)
         except TimeoutError:
