@@ -22,6 +22,9 @@ log: Final = logging.getLogger("bentoml.tqs")
 Champions = Mapping[str, str]
 FIRST_WAIT_S: Final = 10.0  # before a check that took too long is tried again; then twice as long each time
 LONGEST_WAIT_S: Final = 600.0
+# Requests already keep the cores busy: a second thread within one of them waits for a core, and spins while it waits
+# (1,000 rows took ten times the processor's time).
+THREADS_A_PREDICTION: Final = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +94,9 @@ class ServingModels:
         return serving.retry is not None and serving.retry.at <= self._clock()
 
     def _load(self, target: str, champion: str | None, before: Serving | None) -> Serving:
-        model = load_served_model(self._engine, self._settings, target, check=self._check_once)
+        model = load_served_model(
+            self._engine, self._settings, target, check=self._check_once, threads=THREADS_A_PREDICTION
+        )
         retry = self._plan_retry(champion, before) if model.unchecked else None
         if model.refusal is not None and before is not None and not before.model.fallback:
             log.error("%s goes on with %s: %s", target, before.model.version, model.refusal)

@@ -75,19 +75,28 @@ def load_models(
 
 
 def load_served_model(
-    engine: Engine, settings: Settings, target: str, *, check: Callable[[Artifact], None] = check_golden_rows
+    engine: Engine,
+    settings: Settings,
+    target: str,
+    *,
+    check: Callable[[Artifact], None] = check_golden_rows,
+    threads: int | None = None,
 ) -> ServedModel:
     """What answers for one target: the champion, where it is refused the one before it, else the rule.
 
     A refused champion is logged and told in `refusal`.
+
+    threads: for one prediction of many rows; all usable cores where not given.
     """
     thresholds = RiskThresholds(*settings.risk_thresholds(target))
     try:
-        return ServedModel(target, thresholds, _load_predictor(load_champion(engine, target), thresholds, check))
+        return ServedModel(
+            target, thresholds, _load_predictor(load_champion(engine, target), thresholds, check, threads)
+        )
     except ModelError as error:
         refusal, unchecked = str(error), isinstance(error, UncheckedModelError)
     try:
-        previous = _load_predictor(load_previous(engine, target), thresholds, check)
+        previous = _load_predictor(load_previous(engine, target), thresholds, check, threads)
     except ModelError as error:
         log.error("the model before the champion of %s does not serve either: %s", target, error)
         previous = None
@@ -99,9 +108,9 @@ def load_served_model(
 
 
 def _load_predictor(
-    artifact: Artifact | None, thresholds: RiskThresholds, check: Callable[[Artifact], None]
+    artifact: Artifact | None, thresholds: RiskThresholds, check: Callable[[Artifact], None], threads: int | None
 ) -> Predictor | None:
     if artifact is None:
         return None
     check(artifact)
-    return Predictor.from_artifact(artifact, thresholds)
+    return Predictor.from_artifact(artifact, thresholds, threads)
