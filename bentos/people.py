@@ -98,11 +98,43 @@ class TutorPreferences(ListedTutorPreferences):
 class NewStudent(StudentPreferences, Form):
     """A student to be made; what is left out is not known."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Zoë Example",
+                    "age": 15,
+                    "preferred_pace": 4,
+                    "preferred_teaching_style": "interactive",
+                    "communication_style_preference": 3,
+                    "urgency_level": 4,
+                    "learning_goals": "the exam in May",
+                    "previous_tutoring_experience": 1,
+                    "previous_satisfaction": 4,
+                }
+            ]
+        }
+    )
+
     name: Name
 
 
 class NewTutor(TutorPreferences, Form):
     """A tutor to be made; what is left out is not known."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "Ada Example",
+                    "email": "ada@example.org",
+                    "experience_years": 3,
+                    "teaching_style": "interactive",
+                    "preferred_pace": 3,
+                }
+            ]
+        }
+    )
 
     name: Name
     email: Email | None = None
@@ -111,7 +143,7 @@ class NewTutor(TutorPreferences, Form):
 class Changes(Form):
     """Members to be changed: those that are there, null to clear one; the others stay as they are."""
 
-    model_config = ConfigDict(json_schema_extra={"minProperties": 1})
+    model_config = ConfigDict(json_schema_extra={"minProperties": 1, "examples": [{"preferred_pace": 4, "age": None}]})
 
     @model_validator(mode="after")
     def _some(self) -> Self:

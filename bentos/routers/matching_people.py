@@ -28,6 +28,8 @@ from records.people_answers import STUDENT_LIST, TUTOR_ARRAY, person_by_id
 from tqs.errors import NotFoundError
 
 router = APIRouter(prefix="/matching", tags=["Matching"])
+NO_STUDENT: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "There is no such student"}}
+NO_TUTOR: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "There is no such tutor"}}
 
 
 @router.get("/students", response_model=StudentList)
@@ -36,7 +38,7 @@ async def list_students(answers: TheseAnswers, limit: Limit = 100, offset: Offse
     return json_answer(await answers.fetch(STUDENT_LIST, limit, offset) or b"")
 
 
-@router.get("/students/{student_id}", response_model=Student)
+@router.get("/students/{student_id}", response_model=Student, responses=NO_STUDENT)
 async def get_student(student_id: PathId, answers: TheseAnswers) -> Response:
     """One student with all preferences."""
     return _answer(await answers.fetch(_BY_ID["students"], student_id), "students", student_id)
@@ -52,7 +54,7 @@ def create_student(student: NewStudent, engine: ThisEngine, actor: Actor) -> Res
     return Response(body, 201, {"location": f"/api/matching/students/{made}"}, "application/json")
 
 
-@router.patch("/students/{student_id}", response_model=Student)
+@router.patch("/students/{student_id}", response_model=Student, responses=NO_STUDENT)
 def change_student(
     student_id: PathId, changes: StudentChanges, engine: ThisEngine, worker: ThisWorker, actor: Actor
 ) -> Response:
@@ -69,13 +71,13 @@ async def list_matching_tutors(answers: TheseAnswers, limit: Limit = 100, offset
     return json_answer(await answers.fetch(TUTOR_ARRAY, limit, offset) or b"")
 
 
-@router.get("/tutors/{tutor_id}", response_model=MatchingTutor)
+@router.get("/tutors/{tutor_id}", response_model=MatchingTutor, responses=NO_TUTOR)
 async def get_matching_tutor(tutor_id: PathId, answers: TheseAnswers) -> Response:
     """One tutor with all preferences, also one who is not active any more."""
     return _answer(await answers.fetch(_BY_ID["tutors"], tutor_id), "tutors", tutor_id)
 
 
-@router.patch("/tutors/{tutor_id}", response_model=MatchingTutor)
+@router.patch("/tutors/{tutor_id}", response_model=MatchingTutor, responses=NO_TUTOR)
 def change_tutor(
     tutor_id: PathId, changes: TutorChanges, engine: ThisEngine, worker: ThisWorker, actor: Actor
 ) -> Response:

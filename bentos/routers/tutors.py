@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Response
@@ -24,6 +24,7 @@ from tqs.errors import NotFoundError
 router = APIRouter(tags=["Tutors"])
 TUTOR_HISTORY: Final = select_history()
 HISTORY_AGE_S: Final = 1.0
+NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "There is no such tutor"}}
 
 Rate = Annotated[float, Field(ge=0, le=100, description="Percent.")]
 Days = Annotated[int, Query(ge=1, le=365, description="How far back, in days of 24 hours.")]
@@ -154,13 +155,13 @@ async def list_tutors(
     return json_answer(await answers.fetch(sql, *parameters) or b"")
 
 
-@router.get("/tutors/{tutor_id}", response_model=TutorDetail)
+@router.get("/tutors/{tutor_id}", response_model=TutorDetail, responses=NOT_FOUND)
 async def get_tutor(tutor_id: PathId, answers: TheseAnswers) -> Response:
     """One tutor with the figures of the last scoring, also one who is not active any more."""
     return _answer(await answers.fetch(TUTOR_DETAIL, tutor_id), tutor_id)
 
 
-@router.get("/tutors/{tutor_id}/history", response_model=TutorHistory)
+@router.get("/tutors/{tutor_id}/history", response_model=TutorHistory, responses=NOT_FOUND)
 async def get_tutor_history(
     tutor_id: PathId, answers: TheseAnswers, worker: ThisWorker, days: Days = 90, limit: Limit = 100
 ) -> Response:
@@ -179,7 +180,7 @@ def create_tutor(tutor: NewTutor, engine: ThisEngine, actor: Actor) -> Response:
     return Response(body, 201, {"location": f"/api/tutors/{made}"}, "application/json")
 
 
-@router.delete("/tutors/{tutor_id}", status_code=204)
+@router.delete("/tutors/{tutor_id}", status_code=204, responses=NOT_FOUND)
 def delete_tutor(tutor_id: PathId, engine: ThisEngine, actor: Actor) -> Response:
     """Take a tutor off the lists: `is_active` becomes false, all history stays. Again: 204 too, and nothing is done."""
     with engine.begin() as connection:
