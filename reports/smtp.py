@@ -192,12 +192,12 @@ def _explain(error: smtplib.SMTPException | OSError) -> str:
             told = f"does not accept the user and password of TQS_SMTP_URL ({error.smtp_code})"
         case smtplib.SMTPResponseException():
             told = f"takes no mail now ({_quote(error.smtp_code, _bytes(error.smtp_error))})"
-        case smtplib.SMTPServerDisconnected():
+        case smtplib.SMTPServerDisconnected() if not isinstance(error.__context__, TimeoutError):
             told = "closed the connection"
+        case smtplib.SMTPServerDisconnected() | TimeoutError():
+            told = "did not answer in time"
         case smtplib.SMTPException():
             told = f"cannot be used ({type(error).__name__})"
-        case TimeoutError():
-            told = "did not answer in time"
         case ssl.SSLError():
             told = f"offers an encryption that cannot be trusted ({clean(error.reason or type(error).__name__, 80)})"
         case _:

@@ -38,6 +38,7 @@ class Server:
     answer_recipient: Callable[[str], str | None] = lambda recipient: None
     answer_data: Callable[[Taken], Any] = lambda taken: None
     transports: list[Any] = field(default_factory=list)
+    loop: Any = None
 
     @property
     def url(self) -> str:
@@ -50,7 +51,7 @@ class Server:
     def drop(self) -> None:
         """Close the connections without a word."""
         for transport in self.transports:
-            transport.abort()
+            self.loop.call_soon_threadsafe(transport.abort)
 
 
 class _Handler:
@@ -82,7 +83,7 @@ class _Handler:
             message,
             str(envelope.mail_from),
             list(envelope.rcpt_tos),
-            session.ssl is not None,
+            server.transport.get_extra_info("ssl_object") is not None,
             login.login.decode() if isinstance(login, LoginPassword) else None,
             self.server.dialogues,
         )
@@ -112,7 +113,7 @@ class _Controller(Controller):
 
 def check_login(server: SMTP, session: Session, envelope: Envelope, mechanism: str, login: Any) -> AuthResult:
     """Everybody who knows the password."""
-    return AuthResult(success=login.password == b"open: sesame", auth_data=login)
+    return AuthResult(success=login.password == b"open: sesame", handled=False, auth_data=login)
 
 
 @contextmanager
@@ -122,7 +123,7 @@ def smtp_server(tls: ssl.SSLContext | None = None, **options: Any) -> Iterator[S
     controller = _Controller(_Handler(server), hostname="127.0.0.1", port=0, ssl_context=tls, **options)
     controller.start()
     try:
-        server.port, server.dialogues = controller.port, 0
+        server.port, server.dialogues, server.loop = controller.port, 0, controller.loop
         yield server
     finally:
         controller.stop()
