@@ -120,11 +120,12 @@ def _begin(connection: Connection, model: ServedModel, block: PairBlock) -> None
 def _upsert(connection: Connection, model: ServedModel, block: PairBlock, now: datetime) -> Stored:
     connection.exec_driver_sql(
         "CREATE TEMP TABLE staged ON COMMIT DROP AS "
-        f"SELECT student_id, tutor_id, {', '.join(_WRITTEN)} FROM match_predictions WITH NO DATA"
+        f"SELECT student_id, tutor_id, {', '.join(_WRITTEN)}, updated_at AS seen FROM match_predictions WITH NO DATA"
     )
-    copy_rows(connection, "staged", _columns(model, block, now))
+    seen = np.maximum(block.students_changed[:, np.newaxis], block.tutors_changed).ravel()
+    copy_rows(connection, "staged", {**_columns(model, block, now), "seen": seen})
     connection.exec_driver_sql("ANALYZE staged")
-    row = connection.execute(_UPSERT, {**_people(block), "now": now}).one()
+    row = connection.execute(_UPSERT, {"now": now}).one()
     return Stored(row.created, row.changed)
 
 
@@ -168,44 +169,40 @@ _VALUES: Final = (
 _WRITTEN: Final = (*_VALUES, "created_at", "updated_at")
 _CHANGED: Final = (*_VALUES, "updated_at")
 _INSIDE: Final = "student_id = ANY(CAST(:students AS uuid[])) AND tutor_id = ANY(CAST(:tutors AS uuid[]))"
-# The people as they were read: those who are gone, or changed since, have no row here.
-_UNCHANGED: Final = """
-    s AS (
-        SELECT id, inputs_changed_at FROM students
-        JOIN unnest(CAST(:students AS uuid[]), CAST(:students_changed AS timestamptz[])) seen (id, changed) USING (id)
-        WHERE inputs_changed_at = seen.changed
-    ), t AS (
-        SELECT id, inputs_changed_at FROM tutors
-        JOIN unnest(CAST(:tutors AS uuid[]), CAST(:tutors_changed AS timestamptz[])) seen (id, changed) USING (id)
-        WHERE inputs_changed_at = seen.changed AND is_active
-    )"""
 _NEEDS_CARE: Final = text(
     f"""
-    WITH {_UNCHANGED}
     SELECT EXISTS (SELECT FROM match_predictions WHERE {_INSIDE})
-        OR (SELECT count(*) FROM s) < cardinality(CAST(:students AS uuid[]))
-        OR (SELECT count(*) FROM t) < cardinality(CAST(:tutors AS uuid[]))
+        OR cardinality(CAST(:students AS uuid[])) > (
+            SELECT count(*) FROM students
+            JOIN unnest(CAST(:students AS uuid[]), CAST(:students_changed AS timestamptz[])) AS seen (id, changed)
+                USING (id)
+            WHERE inputs_changed_at = seen.changed
+        )
+        OR cardinality(CAST(:tutors AS uuid[])) > (
+            SELECT count(*) FROM tutors
+            JOIN unnest(CAST(:tutors AS uuid[]), CAST(:tutors_changed AS timestamptz[])) AS seen (id, changed)
+                USING (id)
+            WHERE inputs_changed_at = seen.changed AND is_active
+        )
     """
 )
 _REMOVE: Final = text("DELETE FROM match_predictions p USING tutors t WHERE t.id = p.tutor_id AND NOT t.is_active")
 # Rows are written in the order of their pairs, so two upserts at once never wait for each other in a ring.
 _UPSERT: Final = text(
     f"""
-    WITH {_UNCHANGED}, written AS (
+    WITH written AS (
         INSERT INTO match_predictions AS p (student_id, tutor_id, {", ".join(_WRITTEN)})
         SELECT new.student_id, new.tutor_id, {", ".join(f"new.{name}" for name in _WRITTEN)}
         FROM staged new
-        JOIN s ON s.id = new.student_id
-        JOIN t ON t.id = new.tutor_id
-        CROSS JOIN LATERAL (SELECT greatest(s.inputs_changed_at, t.inputs_changed_at) AS at) changed
-        LEFT JOIN (SELECT * FROM match_predictions WHERE {_INSIDE}) old
-            ON old.student_id = new.student_id AND old.tutor_id = new.tutor_id
-        WHERE old.id IS NULL OR (
-            old.updated_at <= :now AND (
-                (old.updated_at <= changed.at AND changed.at < :now)
+        JOIN tutors t ON t.id = new.tutor_id AND t.is_active
+        JOIN students s ON s.id = new.student_id
+        LEFT JOIN match_predictions old ON old.student_id = new.student_id AND old.tutor_id = new.tutor_id
+        WHERE greatest(s.inputs_changed_at, t.inputs_changed_at) = new.seen AND (
+            old.id IS NULL OR (old.updated_at <= :now AND (
+                (old.updated_at <= new.seen AND new.seen < :now)
                 OR ({", ".join(f"old.{name}" for name in _VALUES)})
                     IS DISTINCT FROM ({", ".join(f"new.{name}" for name in _VALUES)})
-            )
+            ))
         )
         ORDER BY new.student_id, new.tutor_id
         ON CONFLICT (student_id, tutor_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _CHANGED)},

@@ -126,12 +126,13 @@ def students_to_predict(engine: Engine, version: str) -> list[str]:
 _COUNTS: Final = text(
     "SELECT (SELECT count(*) FROM students) AS students, (SELECT count(*) FROM tutors WHERE is_active) AS tutors"
 )
+# Counted among all rows: of a version that was promoted a moment ago the planner knows nothing, and would look up each.
 _INCOMPLETE: Final = text(
     f"""
     SELECT s.id::text FROM students s LEFT JOIN (
-        SELECT p.student_id, count(*) AS fresh
+        SELECT p.student_id, count(*) FILTER (WHERE t.is_active AND {FRESH.format(version=":version")}) AS fresh
         FROM match_predictions p JOIN students s ON s.id = p.student_id JOIN tutors t ON t.id = p.tutor_id
-        WHERE t.is_active AND {FRESH.format(version=":version")} GROUP BY p.student_id
+        GROUP BY p.student_id
     ) f ON f.student_id = s.id
     WHERE coalesce(f.fresh, 0) < (SELECT count(*) FROM tutors WHERE is_active) ORDER BY s.id
     """
