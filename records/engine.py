@@ -7,7 +7,9 @@ of their own beside the application's, since they share table names.
 
 from __future__ import annotations
 
+import atexit
 import logging
+import os
 import subprocess
 import warnings
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
+import psutil
 import psycopg2
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -104,7 +107,16 @@ def start_embedded_server(folder: Path) -> URL:
             f"the embedded PostgreSQL in {folder} does not start ({error}); "
             "see the file `log` there, free some disk, or name a server in TQS_DATABASE_URL"
         ) from error
+    # Registered after the package's own, so it runs before: that one stops the server after the last of its users.
+    atexit.register(_forget_dead_users, server.global_process_id_list)
     return make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
+
+
+def _forget_dead_users(users: Any) -> None:
+    """Take processes off the list of the server's users that ended without a word: killed, or by os._exit."""
+    for pid in users.get_and_add(os.getpid()):
+        if not psutil.pid_exists(pid):
+            users.get_and_remove(pid)
 
 
 def load_pgserver() -> ModuleType:

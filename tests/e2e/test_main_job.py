@@ -18,6 +18,7 @@ import pandas as pd
 import pytest
 
 from benchmarks.demo import free_ports
+from tests.bentos.conftest import wait_until
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -187,6 +188,16 @@ def test_mlflow_shows_each_run_with_its_notebooks(running: Home) -> None:
         assert {Path(file["path"]).name for file in files} == {
             "10_build_features.html", "10_build_features.ipynb", "20_train_model.html", "20_train_model.ipynb",
         }  # fmt: skip
+
+
+def test_prefect_has_planned_the_next_run_of_each_deployment(running: Home) -> None:
+    def planned() -> set[str]:
+        wanted = {"flow_runs": {"state": {"type": {"any_": ["SCHEDULED"]}}}}
+        return {run["deployment_id"] for run in ask(running, "PREFECT", "/api/flow_runs/filter", wanted)}
+
+    deployments = {row["id"] for row in ask(running, "PREFECT", "/api/deployments/filter", {})}
+    wait_until(lambda: planned() >= deployments, 60)
+    assert "Traceback" not in (running.folder / "logs" / "up.log").read_text()
 
 
 def test_prefect_shows_the_flow_run_and_the_deployments(running: Home) -> None:
