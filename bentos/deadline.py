@@ -32,7 +32,6 @@ class Deadline:
 
         async def send_in_time(message: MutableMapping[str, Any]) -> None:
             _decide(in_time, True)
-            timer.cancel()
             if in_time.result():
                 await send(message)
 
