@@ -209,22 +209,22 @@ def test_a_server_that_failed_is_left_alone_and_then_tried_by_one_call(server: S
 
 
 def test_calls_beyond_the_places_wait(server: Server) -> None:
-    lock, now, peak = threading.Lock(), [0], [0]
+    lock, eight, now, peak = threading.Lock(), threading.Barrier(8), [0], [0]
 
-    def count(handler: BaseHTTPRequestHandler) -> None:
+    def meet(handler: BaseHTTPRequestHandler) -> None:
         with lock:
             now[0] += 1
             peak[0] = max(peak[0], now[0])
-        server.stopping.wait(0.1)
+        eight.wait(4)
         with lock:
             now[0] -= 1
         send(handler, completion("All is well."))
 
     async def step(model: LanguageModel) -> list[str]:
-        return await asyncio.gather(*(ask(model) for _ in range(20)))
+        return await asyncio.gather(*(ask(model) for _ in range(16)))
 
-    server.behave = count
-    assert run(server.model(), step) == ["All is well."] * 20
+    server.behave = meet
+    assert run(server.model(), step) == ["All is well."] * 16
     assert peak == [8]
 
 
