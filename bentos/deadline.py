@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextvars import Context
 from typing import Any
 
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -28,7 +29,8 @@ class Deadline:
             return
         loop = asyncio.get_running_loop()
         in_time: asyncio.Future[bool] = loop.create_future()
-        timer = loop.call_later(self._seconds, _decide, in_time, False)
+        # A timer keeps the context that it was made in, asyncio's also for a while after it was cancelled.
+        timer = loop.call_later(self._seconds, _decide, in_time, False, context=Context())
 
         async def send_in_time(message: MutableMapping[str, Any]) -> None:
             _decide(in_time, True)
