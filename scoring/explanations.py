@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from features.catalogue import features_of, names_of
 from features.feature import Feature
@@ -50,15 +53,17 @@ def explain_predictions(
 
     known: where `X` holds a value that was told (n, features); everywhere if not given.
     """
-    features = features_of(predictor.target)
     effects = predictor.contributions(X)[:, :-1]
     order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :top]
-    columns = order.tolist()
-    told = _take(np.ones(X.shape, dtype=np.bool_) if known is None else known, order)
-    return [
-        [_describe(features[j], *row) for j, *row in zip(*rows, strict=True) if row[1] != 0]
-        for rows in zip(columns, _take(X, order), _take(effects, order), told, strict=True)
-    ]
+    everywhere = np.broadcast_to(np.True_, X.shape)
+    found = _describe_all(
+        features_of(predictor.target),
+        order,
+        values=np.take_along_axis(X, order, axis=1),
+        effects=np.take_along_axis(effects, order, axis=1),
+        known=np.take_along_axis(everywhere if known is None else known, order, axis=1),
+    )
+    return [[one for one in row if one.effect != 0] for row in found]
 
 
 def explain_match_rule(X: Float64, known: Bool | None = None) -> list[list[Contribution]]:
@@ -66,22 +71,29 @@ def explain_match_rule(X: Float64, known: Bool | None = None) -> list[list[Contr
 
     They sum to the probability. A mismatch of 0 is told as well: it is what speaks for the pair.
     """
-    names, features = names_of("match"), features_of("match")
+    names = names_of("match")
     parts = incompatibility_parts({name: X[:, j] for j, name in enumerate(names)})
     places = np.array([names.index(name) for name in parts])
     effects = np.stack(list(parts.values()), axis=1)
-    order = np.argsort(-effects, axis=1, kind="stable")
-    told = _take(np.ones((len(X), len(parts)), dtype=np.bool_) if known is None else known[:, places], order)
-    return [
-        [_describe(features[j], *row) for j, *row in zip(*rows, strict=True)]
-        for rows in zip(places[order].tolist(), _take(X[:, places], order), _take(effects, order), told, strict=True)
-    ]
+    ranks = np.argsort(-effects, axis=1, kind="stable")
+    order = places[ranks]
+    everywhere = np.broadcast_to(np.True_, X.shape)
+    return _describe_all(
+        features_of("match"),
+        order,
+        values=np.take_along_axis(X, order, axis=1),
+        effects=np.take_along_axis(effects, ranks, axis=1),
+        known=np.take_along_axis(everywhere if known is None else known, order, axis=1),
+    )
 
 
-def _take(values: Float64 | Bool, order: np.typing.NDArray[np.intp]) -> list[list[float]]:
-    taken: list[list[float]] = np.take_along_axis(values, order, axis=1).tolist()
-    return taken
-
-
-def _describe(feature: Feature, value: float, effect: float, known: float) -> Contribution:
-    return Contribution(feature.name, value, effect, feature.describe(value, known=bool(known)))
+def _describe_all(
+    features: Sequence[Feature], order: NDArray[np.intp], *, values: Float64, effects: Float64, known: Bool
+) -> list[list[Contribution]]:
+    """Contributions for (n, k) places in the catalogue with the value, the effect and whether the value was told."""
+    cells = zip(*(table.ravel().tolist() for table in (order, values, effects, known)), strict=True)
+    described = (
+        Contribution(features[j].name, value, effect, features[j].describe(value, known=told))
+        for j, value, effect, told in cells
+    )
+    return [list(islice(described, order.shape[1])) for _ in range(len(order))]

@@ -74,11 +74,13 @@ def _read_numbers(
     fields: Sequence[tuple[str, int, int]],
     refusals: Refusals,
 ) -> dict[str, Float64]:
-    read = attrgetter(*(name for name, _, _ in fields))
-    table = np.array([read(person) for person in people], dtype=np.float64).reshape(len(people), len(fields)).T
-    for (name, low, high), column in zip(fields, table, strict=True):
-        refusals.add_outside(f"{who}.{name}", column, low, high)
-    return {name: column for (name, _, _), column in zip(fields, table, strict=True)}
+    names, lowest, highest = zip(*fields, strict=True)
+    read = attrgetter(*names)
+    rows = np.array([read(person) for person in people], dtype=np.float64).reshape(len(people), len(fields))
+    if ((rows < lowest) | (rows > highest)).any():
+        for (name, low, high), column in zip(fields, rows.T, strict=True):
+            refusals.add_outside(f"{who}.{name}", column, low, high)
+    return dict(zip(names, rows.T, strict=True))
 
 
 def _styles(field: str, styles: Sequence[str | None], refusals: Refusals) -> Int8:
