@@ -16,11 +16,12 @@ setup: .venv/.ready
 	@touch $@
 
 # World, models, scores, then everything that serves, until Ctrl-C. Running it again goes on with what is there.
+demo: export TQS_ENV = development
 demo: setup
-	TQS_ENV=development $(BIN)/tqs demo --only-missing
-	TQS_ENV=development $(BIN)/tqs retrain --target all --trials $(DEMO_TRIALS) --only-missing
-	TQS_ENV=development $(BIN)/tqs score
-	TQS_ENV=development $(BIN)/tqs up
+	$(BIN)/tqs demo --only-missing
+	$(BIN)/tqs retrain --target all --trials $(DEMO_TRIALS) --only-missing
+	$(BIN)/tqs score
+	$(BIN)/tqs up
 
 test: setup lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" tests
@@ -44,8 +45,9 @@ bench: setup
 bench-full: setup
 	$(BIN)/python -m benchmarks --full
 
+lab: export TQS_ENV = development
 lab: setup
-	TQS_ENV=development $(BIN)/tqs lab
+	$(BIN)/tqs lab
 
 # The lock carries names, versions and hashes, and no address.
 COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --quiet

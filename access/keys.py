@@ -128,6 +128,16 @@ def ensure_first_key(engine: Engine, home: Path) -> str | None:
         return key
 
 
+def holds_first_key(engine: Engine, home: Path) -> bool:
+    """Whether the key in `home/api-key` is one of the database's, also where there is no such file."""
+    file = home / FIRST_KEY_FILE
+    if not file.exists():
+        return True
+    known = select(api_keys.c.id).where(api_keys.c.hash == hash_key(file.read_text(encoding="utf-8").strip()))
+    with engine.connect() as connection:
+        return connection.scalar(known) is not None
+
+
 def hash_key(key: str) -> str:
     """What is stored of a key: the SHA-256 of its UTF-8 bytes, in hex."""
     return hashlib.sha256(key.encode()).hexdigest()

@@ -49,7 +49,7 @@ def _score(tutor_id: str | None, totals: list[int], moved: list[int], no_shows: 
         tutor_reschedules_90d=moved[2],
         no_shows_90d=no_shows,
         no_show_rate_90d=100 * no_shows / totals[2] if totals[2] else None,
-        reschedule_trend=(moved[0] / totals[0] if totals[0] else 0) - moved[1] / totals[1] if totals[1] else None,
+        reschedule_trend=moved[0] / totals[0] - moved[1] / totals[1] if totals[0] and totals[1] else None,
         is_high_risk=high,
         risk_threshold=float(HIGH_RISK_PERCENT),
     )

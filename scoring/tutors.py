@@ -118,7 +118,7 @@ _STATEMENT: Final = text(
         FROM asked LEFT JOIN counted USING (tutor_id)
     ), scored AS MATERIALIZED (
         SELECT *, {", ".join(f"100 * {_rate(days)} AS reschedule_rate_{days}d" for days in WINDOW_DAYS)},
-            CASE WHEN total_sessions_30d > 0 THEN coalesce({_rate(7)}, 0) - {_rate(30)} END AS reschedule_trend,
+            {_rate(7)} - {_rate(30)} AS reschedule_trend,
             100 * tutor_reschedules_30d > {HIGH_RISK_PERCENT} * total_sessions_30d AS is_high_risk,
             {HIGH_RISK_PERCENT}::float8 AS risk_threshold
         FROM counts

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
+import os
 import re
 import zoneinfo
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
@@ -19,6 +22,7 @@ from tqs.mail_settings import SmtpServer, read_addresses, read_sender, read_smtp
 # Scheme, host in lower case and the port where it is not the scheme's own: as browsers write it.
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?|https?://\[[0-9a-f:]+\](:[1-9][0-9]{0,4})?")
 PAGE_ADDRESS = re.compile(r"https?://[A-Za-z0-9.-]+(:[1-9][0-9]{0,4})?(/[A-Za-z0-9._~/-]*)?")
+PREFIX = "TQS_"
 SHORTEST_SECRET = 32  # characters; HMAC-SHA256 is as strong as its key
 POSTGRESQL_DRIVERS = ("postgresql", "postgres", "postgresql+psycopg2")
 
@@ -47,7 +51,7 @@ class Settings(BaseSettings):
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="TQS_", extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
+        env_prefix=PREFIX, extra="ignore", frozen=True, populate_by_name=True, env_ignore_empty=True
     )
 
     home: Path = Path(".tqs")
@@ -230,11 +234,24 @@ def load_settings(**overrides: object) -> Settings:
     SettingsError
         naming each setting with a value that cannot be used.
     """
+    _refuse_misspelt_names(os.environ)
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # values are validated right there
     except ValidationError as error:
         lines = [_explain(item["loc"], item["msg"]) for item in error.errors(include_input=False, include_url=False)]
         raise SettingsError("; ".join(lines)) from None
+
+
+def _refuse_misspelt_names(names: Iterable[str]) -> None:
+    """A setting whose name is nearly one of ours would be ignored in silence."""
+    known = {_name_variable(name, field.validation_alias) for name, field in Settings.model_fields.items()}
+    for name in sorted(name for name in names if name.startswith(PREFIX) and name not in known):
+        if meant := difflib.get_close_matches(name, known, n=1, cutoff=0.9):
+            raise SettingsError(f"{name} is no setting; did you mean {meant[0]}? Correct its name, or unset it")
+
+
+def _name_variable(field: str, alias: object) -> str:
+    return str(alias.choices[0]) if isinstance(alias, AliasChoices) else f"{PREFIX}{field.upper()}"
 
 
 def _explain(location: tuple[int | str, ...], message: str) -> str:

@@ -69,7 +69,7 @@ def test_each_target_has_a_champion_that_beats_what_it_was_compared_with(home: H
     for row in models:
         assert row["metrics"]["log_loss"] < row["metrics"]["base_rate_log_loss"]
         assert row["metrics"]["log_loss"] < row["metrics"]["rule_log_loss"]
-    shown = json.loads(home.tqs("models", "show", "reschedule").stdout)
+    shown = json.loads(home.tqs("models", "show", "reschedule", "--json").stdout)
     assert shown["decisions"][0]["decision"] == "promoted"
     assert "beats the base rate" in shown["decisions"][0]["reason"]
 

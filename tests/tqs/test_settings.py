@@ -75,3 +75,19 @@ def test_a_refused_database_url_does_not_show_its_password(monkeypatch: pytest.M
         load_settings()
     assert "hunter2" not in str(caught.value)
     assert "hunter2" not in repr(load_settings(database_url="postgresql://u:hunter2@h/d"))
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "meant"),
+    [("TQS_API_PROT", "TQS_API_PORT"), ("TQS_MATCH_RISK_THRESHOLD_LWO", "TQS_MATCH_RISK_THRESHOLD_LOW")],
+)
+def test_a_name_that_is_nearly_a_setting_is_refused(monkeypatch: pytest.MonkeyPatch, misspelt: str, meant: str) -> None:
+    monkeypatch.setenv(misspelt, "0.2")
+    with pytest.raises(SettingsError, match=f"^{misspelt} is no setting; did you mean {meant}"):
+        load_settings()
+
+
+def test_what_others_keep_under_the_prefix_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TQS_TEST_DATABASE_URL", "postgresql://somewhere/else")
+    monkeypatch.setenv("TQS_ROOM_OF_SOMEBODY", "1")
+    load_settings()

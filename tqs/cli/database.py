@@ -56,11 +56,15 @@ def restore(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
 ) -> None:
     """Replace everything by what a backup holds. Example: tqs db restore records.dump."""
+    from access.keys import holds_first_key
     from records.backup import restore as run
     from records.engine import connect
 
-    databases = connect(load_settings())
+    settings = load_settings()
+    databases = connect(settings)
     if not yes:
-        typer.confirm(f"Replace everything in {databases.app.url.database}?", abort=True)
+        typer.confirm(f"Replace everything in {databases.app.url.database} by {file}?", abort=True)
     run(databases.app, file)
-    print(f"restored {file}")
+    print(f"restored {file}, with the API keys of its time")
+    if not holds_first_key(databases.app, settings.home):
+        print(f"{settings.home / 'api-key'} is not one of them; make a key with: tqs keys create NAME --scope admin")

@@ -106,8 +106,9 @@ def list_models(json: AsJson = False) -> None:
 def show(
     target: Annotated[str, typer.Argument(help="match, reschedule or no_show.")],
     version: Annotated[str | None, typer.Argument(help="A version like v3; the champion where none is given.")] = None,
+    json: AsJson = False,
 ) -> None:
-    """Show a model's metrics, window, calibration and the decisions about it. Example: tqs models show match v2."""
+    """Show why a model serves, its window and its metrics; --json shows all of it. Example: tqs models show match."""
     from modelling.store import list_decisions, load_champion, load_model
     from records.engine import open_databases
 
@@ -121,7 +122,18 @@ def show(
         )
     about = [asdict(decision) for decision in decisions if decision.version in (artifact.version, None)]
     manifest = loads(artifact.manifest_bytes)
-    print_json({"target": target, "version": artifact.version, "manifest": manifest, "decisions": about})
+    if json:
+        print_json({"target": target, "version": artifact.version, "manifest": manifest, "decisions": about})
+        return
+    for decision in about:
+        print(f"{target} {artifact.version} {decision['decision']} by {decision['actor']}: {decision['reason']}")
+    training = manifest["training"]
+    print(
+        f"trained on {training['rows']:,} rows, {training['first_scheduled']:.10} to {training['last_scheduled']:.10}, "
+        f"{training['base_rate']:.4f} of them positive; calibration: {manifest['calibrator']['kind']}"
+    )
+    metrics = [{"metric": name, "value": _rounded(value)} for name, value in sorted(manifest["metrics"].items())]
+    print_table(metrics, empty="")
 
 
 @models_app.command()

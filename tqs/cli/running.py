@@ -63,7 +63,7 @@ def lab(
     settings = load_settings()
     with open_databases(settings):
         env = {**os.environ, "TQS_HOME": str(settings.home), "TQS_TIMEZONE": settings.timezone}
-        run_lab(["--ip=127.0.0.1", f"--port={port}", str(NOTEBOOKS)], env)
+        run_lab(["--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", str(NOTEBOOKS)], env)
 
 
 def doctor(json: AsJson = False) -> None:

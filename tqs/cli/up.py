@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import socket
 import sys
 import threading
@@ -93,6 +94,8 @@ def run_parts(parts: Sequence[Part], env: Mapping[str, str], log: Path) -> None:
         done = threading.Event()
         watcher = threading.Thread(target=_announce, args=(parts, done, log), daemon=True)
         watcher.start()
+        # A terminal that is closed stops all as Ctrl-C does; the parts are in sessions of their own and would go on.
+        signal.signal(signal.SIGHUP, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
         try:
             manager.loop()
         finally:
