@@ -75,8 +75,8 @@ def _make_mail(
     return {
         "session_id": str(report.session_id),
         "subject": write_subject(report, timezone),
-        # Of the session and its outcome: that is what makes a report the same one.
-        "message_id": f"<session.{report.session_id}.{report.status}@tqs.invalid>",
+        # Of the session and its outcome: that is what makes a report the same one. Short enough for one line.
+        "message_id": f"<session.{report.session_id.hex}.{report.status}@tqs.invalid>",
         "facts": {
             "before": None if before is None else before.to_json(),
             "after": None if after is None else after.to_json(),

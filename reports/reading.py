@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -34,19 +34,17 @@ Content = SessionReport | Reminder | Digest | Notice | Unsendable
 
 
 def read_contents(connection: Connection, mails: Sequence[UUID], now: datetime) -> dict[UUID, Content]:
-    """What each of the mails says by now."""
+    """What each of the mails says by now. One whose kept figures cannot be read is unsendable, and harms no other."""
     asked = {"mails": [str(mail) for mail in mails]}
     contents: dict[UUID, Content] = {}
     for row in connection.execute(_SESSION_REPORTS, asked).mappings():
-        facts = row["facts"] or {}
-        moment = datetime.fromisoformat(facts["as_of"]) if "as_of" in facts else row["created_at"]
-        contents[row["mail_id"]] = make_session_report(row, _figures(facts, "before"), _figures(facts, "after"), moment)
+        contents[row["mail_id"]] = _read_facts(_make_report, row)
     for row in connection.execute(_REMINDERS, asked).mappings():
         contents[row["mail_id"]] = _make_reminder(row, now)
     for row in connection.execute(_NOTICES, asked).mappings():
-        contents[row["mail_id"]] = _make_notice(row["facts"])
+        contents[row["mail_id"]] = _read_facts(lambda row: _make_notice(row["facts"]), row)
     for row in connection.execute(_DIGESTS, asked).mappings():
-        contents[row["mail_id"]] = _read_digest(connection, row["mail_id"], row["period_end"])
+        contents[row["mail_id"]] = _read_facts(lambda row: _read_digest(connection, row), row)
     gone = Unsendable("what it is about is not stored any more")
     return {mail: contents.get(mail, gone) for mail in mails}
 
@@ -66,8 +64,21 @@ def make_session_report(
     )
 
 
+def _read_facts(make: Callable[[RowMapping], Content], row: RowMapping) -> Content:
+    try:
+        return make(row)
+    except (KeyError, TypeError, ValueError) as error:
+        return Unsendable(f"the figures kept with it cannot be read ({type(error).__name__})")
+
+
+def _make_report(row: RowMapping) -> SessionReport:
+    facts = row["facts"]
+    moment = datetime.fromisoformat(facts["as_of"])
+    return make_session_report(row, _figures(facts, "before"), _figures(facts, "after"), moment)
+
+
 def _figures(facts: Mapping[str, Any], name: str) -> TutorFigures | None:
-    values = facts.get(name)
+    values = facts[name]
     return None if values is None else TutorFigures.from_json(values)
 
 
@@ -87,8 +98,8 @@ def _make_notice(facts: Mapping[str, Any]) -> Notice:
     return Notice(facts["topic"], facts["what"], facts["count"], since, errors, facts["remedy"])
 
 
-def _read_digest(connection: Connection, mail: UUID, period_end: datetime) -> Digest | Unsendable:
-    rows = connection.execute(_DIGEST_TUTORS, {"digest": str(mail)}).all()
+def _read_digest(connection: Connection, digest: RowMapping) -> Digest | Unsendable:
+    rows = connection.execute(_DIGEST_TUTORS, {"digest": str(digest["mail_id"])}).all()
     if not rows:
         return Unsendable("what it is about is not stored any more")
     tutors = [
@@ -96,8 +107,8 @@ def _read_digest(connection: Connection, mail: UUID, period_end: datetime) -> Di
             row.tutor_id,
             row.tutor,
             Outcomes(row.completed, row.no_show, row.by_tutor, row.by_student),
-            _figures(row.first or {}, "before"),
-            _figures(row.last or {}, "after"),
+            _figures(row.first, "before"),
+            _figures(row.last, "after"),
         )
         for row in rows
     ]
@@ -105,7 +116,7 @@ def _read_digest(connection: Connection, mail: UUID, period_end: datetime) -> Di
     risks = [name_risk(tutor.before, tutor.after) for tutor in tutors]
     shown = sorted(tutors, key=_urgency)[:MOST_TUTORS]
     return Digest(
-        period_end=period_end,
+        period_end=digest["period_end"],
         outcomes=Outcomes(
             completed=sum(one.completed for one in outcomes),
             no_show=sum(one.no_show for one in outcomes),
@@ -130,7 +141,7 @@ def _urgency(tutor: DigestTutor) -> tuple[Any, ...]:
 _ASKED: Final = "m.id = ANY(CAST(:mails AS uuid[]))"
 _SESSION_REPORTS: Final = text(
     f"""
-    SELECT m.id AS mail_id, m.facts, m.created_at, {SESSION_COLUMNS}
+    SELECT m.id AS mail_id, m.facts, {SESSION_COLUMNS}
     FROM email_reports m JOIN sessions s ON s.id = m.session_id {SESSION_JOINS}
     WHERE {_ASKED} AND m.kind = 'session_report'
     """

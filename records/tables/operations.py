@@ -111,6 +111,11 @@ Index(
     email_reports.c.id,
     postgresql_where=text("state = 'pending' AND digest_id IS NULL"),
 )
+Index(
+    "ix_email_reports_failed",
+    email_reports.c.updated_at,
+    postgresql_where=text("state = 'failed' AND digest_id IS NULL"),
+)
 # How many reports somebody was sent within the hour.
 Index(
     "ix_email_reports_recipient_sent_at",

@@ -49,7 +49,7 @@ def test_processing_twice_queues_once_for_each_recipient(office: Office) -> None
     assert office.process(sessions[0], sessions[0], recipients=(COACH,)) == 0
     assert office.mails("*") == before
     assert {row[0] for row in office.mails("message_id")} == {
-        f"<session.{session}.completed@tqs.invalid>" for session in sessions
+        f"<session.{session.hex}.completed@tqs.invalid>" for session in sessions
     }
 
 

@@ -38,6 +38,12 @@ def upgrade() -> None:
         postgresql_where=sa.text("state = 'pending' AND digest_id IS NULL"),
     )
     op.create_index(
+        "ix_email_reports_failed",
+        MAILS,
+        ["updated_at"],
+        postgresql_where=sa.text("state = 'failed' AND digest_id IS NULL"),
+    )
+    op.create_index(
         "ix_email_reports_recipient_sent_at",
         MAILS,
         ["recipient", "sent_at"],
