@@ -18,7 +18,7 @@ SCORES = """
 
 
 def test_scores_by_hand(engine: Engine, records: Records) -> None:
-    ada, bob, cleo = (records.tutor(number) for number in (1, 2, 3))
+    ada, bob, cleo, dan = (records.tutor(number) for number in (1, 2, 3, 4))
     for days in (1, 2, 3, 10):
         records.session(ada, days_ago(days))
     records.session(ada, days_ago(4), "rescheduled")
@@ -26,6 +26,7 @@ def test_scores_by_hand(engine: Engine, records: Records) -> None:
     records.session(ada, days_ago(40), "no_show")
     records.session(ada, days_ago(50), "rescheduled")
     records.session(bob, days_ago(60), "no_show")
+    records.session(dan, days_ago(20), "rescheduled")
 
     report = score_tutors(engine, NOW)
 
@@ -36,7 +37,9 @@ def test_scores_by_hand(engine: Engine, records: Records) -> None:
     )  # fmt: skip
     assert rows[bob] == (None, None, 0.0, 0, 0, 1, 0, 0, 0, 1, None, False, 15.0)
     assert rows[cleo] == (None, None, None, 0, 0, 0, 0, 0, 0, 0, None, False, 15.0)
-    assert (report.computed, report.written, report.unchanged, report.high_risk) == (3, 3, 0, 1)
+    # dan has a rate of 30 days and none of 7: without a week there is no trend, above all no falling one
+    assert rows[dan] == (None, 100.0, 100.0, 0, 1, 1, 0, 1, 1, 0, None, True, 15.0)
+    assert (report.computed, report.written, report.unchanged, report.high_risk) == (4, 4, 0, 2)
 
 
 def test_edges_of_window_and_of_what_is_known(engine: Engine, records: Records) -> None:
