@@ -226,6 +226,46 @@ def test_pages_put_together_are_the_whole(listed: Listed) -> None:
         assert list(itertools.chain(*pages)) == whole
 
 
+@pytest.mark.parametrize("risk_level", [None, "high"])
+def test_past_sessions_are_not_walked(engine: Engine, risk_level: str | None) -> None:
+    with engine.begin() as connection:
+        for statement in MANY_PAST:
+            connection.exec_driver_sql(statement)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE")
+        for number, (sort_by, order) in enumerate(itertools.product(SORTS, SORT_ORDERS)):
+            query = UpcomingQuery(risk_level=risk_level, sort_by=sort_by, sort_order=order)
+            sql, values = answer_upcoming(query)
+            connection.exec_driver_sql(f"PREPARE list_{number} AS {sql}")
+            shown = ", ".join(f"'{value}'" for value in values)
+            explained = connection.exec_driver_sql(
+                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE list_{number} ({shown})"
+            ).scalar_one()
+            plan = explained[0]["Plan"]
+            # 30,000 rows are over, in some 800 pages of sessions and 3,000 of predictions; 20 are ahead.
+            assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 600, (sort_by, order, explained)
+
+
+MANY_PAST = (
+    """
+    INSERT INTO tutors (id, name, source)
+    SELECT md5('t' || i)::uuid, 'tutor ' || i, 'api' FROM generate_series(0, 9) i
+    """,
+    """
+    INSERT INTO sessions (id, tutor_id, student_id, scheduled_time, status, source)
+    SELECT md5('s' || i)::uuid, md5('t' || mod(i, 10))::uuid, 'student ' || mod(i, 7),
+        now() + (20.5 - i) * interval '1 hour', CASE WHEN i <= 20 THEN 'scheduled' ELSE 'completed' END, 'api'
+    FROM generate_series(1, 30000) i
+    """,
+    """
+    INSERT INTO session_reschedule_predictions (session_id, scheduled_time, target, probability, risk_level,
+        model_version, fallback, predicted_at, features_json)
+    SELECT id, scheduled_time, target, 0.9, 'high', 'v1', false, now(), jsonb_build_object('why', repeat('x', 300))
+    FROM sessions, (VALUES ('reschedule'), ('no_show')) AS t (target)
+    """,
+)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
