@@ -112,6 +112,7 @@ def test_nothing_of_a_call_is_kept_once_it_ended() -> None:
 
     async def run() -> object:
         watched = await asyncio.create_task(call())
+        await asyncio.sleep(0)  # the loop itself lets go of a task one round later
         gc.collect()
         return watched()
 
