@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import FastAPI
 
-from bentos.failures import DATABASE_ERRORS, answer_database_error, answer_error
+from bentos.failures import DATABASE_ERRORS, answer_database_error, answer_error, answer_wrong_method
 from bentos.routers import (
     assignment,
     explanations,
@@ -46,6 +46,7 @@ def build_app() -> FastAPI:
         interventions,
     ):
         app.include_router(part.router)
+    app.add_exception_handler(405, answer_wrong_method)
     app.add_exception_handler(TqsError, answer_error)
     for kind in DATABASE_ERRORS:
         app.add_exception_handler(kind, answer_database_error)

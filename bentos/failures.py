@@ -9,6 +9,7 @@ import psycopg2
 from fastapi import Request, Response
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.routing import Match
 
 from bentos.problems import PROBLEM_JSON, Problem
 from records.engine import is_outage
@@ -18,6 +19,7 @@ log: Final = logging.getLogger("bentoml.tqs")
 
 DATABASE_ERRORS: Final = (DBAPIError, psycopg2.Error, PoolTimeoutError)
 RETRY_AFTER_S: Final = 2
+METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 STATUSES: Final = {QueryError: 400, NotFoundError: 404, ConflictError: 409, DatabaseDownError: 503, ModelError: 503}
 # SQLSTATEs of work that met other work, and may simply be done again: serialisation, deadlock, lock and time limits.
 _TO_BE_REPEATED: Final = frozenset({"40001", "40P01", "55P03", "57014"})
@@ -40,6 +42,17 @@ async def answer_database_error(_: Request, error: Exception) -> Response:
         return _answer(Problem(503))
     log.error("a statement failed", exc_info=error)
     return _answer(Problem(500))
+
+
+async def answer_wrong_method(request: Request, _: Exception) -> Response:
+    """405 with all methods that the address takes: Starlette's own names those of the first of its routes only."""
+    scopes = ({**request.scope, "method": method} for method in METHODS)
+    methods = [
+        scope["method"]
+        for scope in scopes
+        if any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
+    ]
+    return _answer(Problem(405, headers={"allow": ", ".join(methods)}))
 
 
 def _answer(problem: Problem) -> Response:

@@ -285,3 +285,18 @@ def test_writing_needs_more_than_reading(client: httpx.Client, taught: dict[str,
 @pytest.mark.parametrize("path", ["/api/tutors", f"/api/tutors/{uuid.uuid4()}", f"/api/tutors/{uuid.uuid4()}/history"])
 def test_nothing_without_a_key(service: Service, path: str) -> None:
     problem(httpx.get(service.url + path), 401)
+
+
+@pytest.mark.parametrize(
+    ("path", "methods"),
+    [
+        ("/api/tutors", "GET, POST"),
+        (f"/api/tutors/{uuid.uuid4()}", "GET, DELETE"),
+        (f"/api/tutors/{uuid.uuid4()}/history", "GET"),
+    ],
+)
+def test_another_method_is_told_which_there_are(admin: httpx.Client, path: str, methods: str) -> None:
+    answer = admin.put(path, json={})
+
+    problem(answer, 405)
+    assert answer.headers["allow"] == methods
