@@ -119,7 +119,10 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """The answer for one session or match. contributions: the top five, None where not asked for or by the rule."""
+    """The answer for one session or match.
+
+    contributions: the top five, None where not asked for; the rule for sessions is one number and has none.
+    """
 
     probability: float
     risk_level: str

@@ -8,9 +8,9 @@ from typing import Final
 
 import numpy as np
 
-from features.pairing import StudentVectors, TutorVectors, pair_matrix
+from features.pairing import StudentVectors, TutorVectors, known_features, pair_matrix
 from features.tutor import tutor_columns
-from records.columns import TEACHING_STYLES, Float64, Int8
+from records.columns import TEACHING_STYLES, Bool, Float64, Int8
 from scoring.extraction import Refusals
 from scoring.forms import MatchRecord, MatchStudent, MatchTutor, Refused
 from scoring.tutor_statistics import read_statistics
@@ -38,11 +38,22 @@ _TUTOR_NUMBERS: Final = (
 def match_features(records: Sequence[MatchRecord]) -> tuple[Float64, dict[int, Refused]]:
     """Feature matrix (n, 17), and the refusals by place; the row of a refused record is zero."""
     refusals = Refusals()
+    X = pair_matrix(*_read_people(records, refusals))
+    X[list(refusals.found)] = 0
+    return X, refusals.found
+
+
+def told_match_features(records: Sequence[MatchRecord]) -> Bool:
+    """Where `match_features` holds a value that was told (n, 17), and not the default in the place of a missing one."""
+    return known_features(*_read_people(records, Refusals()))
+
+
+def _read_people(records: Sequence[MatchRecord], refusals: Refusals) -> tuple[StudentVectors, TutorVectors]:
     student, tutor = [r.student for r in records], [r.tutor for r in records]
     recent = tutor_columns(read_statistics([t.statistics for t in tutor], "tutor.statistics", refusals))
     of_student = _read_numbers("student", student, _STUDENT_NUMBERS, refusals)
     of_tutor = _read_numbers("tutor", tutor, _TUTOR_NUMBERS, refusals)
-    X = pair_matrix(
+    return (
         StudentVectors(
             age=of_student["age"],
             pace=of_student["preferred_pace"],
@@ -64,8 +75,6 @@ def match_features(records: Sequence[MatchRecord]) -> tuple[Float64, dict[int, R
             is_high_risk=recent["tutor_is_high_risk"],
         ),
     )
-    X[list(refusals.found)] = 0
-    return X, refusals.found
 
 
 def _read_numbers(

@@ -8,10 +8,11 @@ from datetime import datetime
 
 import numpy as np
 
+from features.catalogue import names_of
 from features.matrix import session_features_from_counts
 from features.student import StudentCounts, count_student_sessions
 from features.tutor import TutorCounts, count_tutor_sessions
-from records.columns import Float64, Int64, Sessions
+from records.columns import Bool, Float64, Int64, Sessions
 from scoring.extraction import (
     LONGEST_SESSION_MINUTES,
     OTHER_YEARS,
@@ -54,6 +55,14 @@ def record_features(
     )
     X[list(refusals.found)] = 0
     return X, refusals.found
+
+
+def told_features(records: Sequence[SessionRecord]) -> Bool:
+    """Where `record_features` holds a value that was told (n, 24), not the default in the place of a missing one."""
+    names = names_of("reschedule")
+    told = np.ones((len(records), len(names)), dtype=np.bool_)
+    told[:, names.index("session_duration_minutes")] = [r.duration_minutes is not None for r in records]
+    return told
 
 
 def _count_tutor_sessions(

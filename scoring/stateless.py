@@ -12,11 +12,11 @@ from typing import TypeVar
 
 from modelling.risk import RISK_LEVELS
 from records.columns import Float64
-from scoring.explanations import explain_predictions
+from scoring.explanations import Contribution, explain_matches, explain_predictions
 from scoring.forms import MatchRecord, Prediction, Refused, SessionRecord, TutorRecord, TutorScore
-from scoring.match_records import match_features
+from scoring.match_records import match_features, told_match_features
 from scoring.models import ServedModel
-from scoring.session_records import record_features
+from scoring.session_records import record_features, told_features
 from scoring.tutor_records import score_histories
 
 Record = TypeVar("Record")
@@ -42,7 +42,7 @@ def predict_sessions(
 
     def answer(good: Sequence[SessionRecord]) -> tuple[list[Prediction], dict[int, Refused]]:
         X, refused = record_features(good, now, timezone)
-        return _predict(model, X, contributions), refused
+        return _predict(model, X, lambda: _explain_sessions(model, X, good), contributions), refused
 
     return _answer_in_place(records, answer)
 
@@ -54,7 +54,7 @@ def predict_matches(
 
     def answer(good: Sequence[MatchRecord]) -> tuple[list[Prediction], dict[int, Refused]]:
         X, refused = match_features(good)
-        return _predict(model, X, contributions), refused
+        return _predict(model, X, lambda: explain_matches(model, X, told_match_features(good)), contributions), refused
 
     return _answer_in_place(records, answer)
 
@@ -77,7 +77,15 @@ def _answer_in_place(
     return [one for one in answers if one is not None]
 
 
-def _predict(model: ServedModel, X: Float64, contributions: bool) -> list[Prediction]:
+def _explain_sessions(model: ServedModel, X: Float64, records: Sequence[SessionRecord]) -> list[list[Contribution]]:
+    if model.predictor is None:  # the rule is one number, which explains itself
+        return [[] for _ in records]
+    return explain_predictions(model.predictor, X, known=told_features(records))
+
+
+def _predict(
+    model: ServedModel, X: Float64, explain: Callable[[], list[list[Contribution]]], contributions: bool
+) -> list[Prediction]:
     probabilities = model.predict(X)
     levels = [RISK_LEVELS[code] for code in model.risk_codes(probabilities).tolist()]
     version, fallback = model.version, model.fallback
@@ -86,8 +94,7 @@ def _predict(model: ServedModel, X: Float64, contributions: bool) -> list[Predic
             Prediction(probability, level, version, fallback)
             for probability, level in zip(probabilities.tolist(), levels, strict=True)
         ]
-    reasons = [[] for _ in levels] if model.predictor is None else explain_predictions(model.predictor, X)
     return [
         Prediction(probability, level, version, fallback, why)
-        for probability, level, why in zip(probabilities.tolist(), levels, reasons, strict=True)
+        for probability, level, why in zip(probabilities.tolist(), levels, explain(), strict=True)
     ]

@@ -17,7 +17,7 @@ from scoring.forms import (
     TutorScore,
     TutorStatistics,
 )
-from scoring.session_records import record_features
+from scoring.session_records import record_features, told_features
 from scoring.stateless import score_tutor_records
 from tests.scoring.callers import ahead, features_row, statistics
 from tests.scoring.conftest import NOW, Records, days_ago
@@ -176,3 +176,10 @@ def test_rates_that_fit_no_whole_number_are_taken_as_told() -> None:
 
     assert row["tutor_reschedule_rate_30d"] == pytest.approx(0.15)
     assert row["tutor_is_high_risk"] == 0
+
+
+def test_only_the_length_of_a_session_has_a_default_that_is_not_told() -> None:
+    told = told_features([ahead(), ahead(duration_minutes=60)])
+
+    assert told.shape == (2, 24)
+    assert np.argwhere(~told).tolist() == [[0, FEATURES.index("session_duration_minutes")]]

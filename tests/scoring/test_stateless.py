@@ -9,6 +9,7 @@ import pytest
 
 from scoring.forms import (
     MatchRecord,
+    MatchStudent,
     PastSession,
     Prediction,
     Refused,
@@ -97,6 +98,21 @@ def test_answers_of_a_model() -> None:
             assert c.value == X[i, FEATURES.index(c.feature)]
             assert c.effect == effects[i, FEATURES.index(c.feature)]
             assert c.phrase
+
+
+def test_what_was_not_told_is_explained_as_not_known() -> None:
+    (answer,) = predict_matches(
+        [MatchRecord(student=MatchStudent(), tutor=ADA)], serve("match", rule=True), contributions=True
+    )
+
+    assert isinstance(answer, Prediction)
+    assert answer.contributions is not None
+    assert {c.phrase for c in answer.contributions} == {
+        "the preferred pace of one of them is not known",
+        "the preferred teaching style of one of them is not known",
+        "the communication style of one of them is not known",
+        "the age of one of them is not known",
+    }
 
 
 def test_the_rule_answers_without_a_model() -> None:

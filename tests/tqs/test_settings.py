@@ -12,7 +12,7 @@ from tqs.settings import load_settings
 def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     import os
 
-    seeds = ("API_KEY", "DATABASE_URL", "MATCH_RISK_THRESHOLD_LOW", "MATCH_RISK_THRESHOLD_HIGH")
+    seeds = ("API_KEY", "OPENAI_API_KEY", "DATABASE_URL", "MATCH_RISK_THRESHOLD_LOW", "MATCH_RISK_THRESHOLD_HIGH")
     for name in [name for name in os.environ if name.startswith("TQS_") or name in seeds]:
         monkeypatch.delenv(name)
 
@@ -91,3 +91,34 @@ def test_what_others_keep_under_the_prefix_is_left_alone(monkeypatch: pytest.Mon
     monkeypatch.setenv("TQS_TEST_DATABASE_URL", "postgresql://somewhere/else")
     monkeypatch.setenv("TQS_ROOM_OF_SOMEBODY", "1")
     load_settings()
+
+
+def test_the_key_of_the_language_model_has_two_names(monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "older")
+    assert load_settings().llm_api_key.get_secret_value() == "older"
+    monkeypatch.setenv("TQS_LLM_API_KEY", "newer")
+    assert load_settings().llm_api_key.get_secret_value() == "newer"
+    assert "newer" not in repr(load_settings())
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:8000/v1", "https://[::1]:8000/v1", "https://api.example/v1/"])
+def test_addresses_of_a_language_model(monkeypatch, address):
+    monkeypatch.setenv("TQS_LLM_BASE_URL", address)
+    assert load_settings().llm_base_url == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "api.example/v1",
+        "file:///etc/passwd",
+        "https://",
+        "https://h:99999",
+        "https://user:pw@h/v1",
+        "https://h/v1?key=x",
+    ],
+)
+def test_other_addresses_of_a_language_model_are_refused(monkeypatch, address):
+    monkeypatch.setenv("TQS_LLM_BASE_URL", address)
+    with pytest.raises(SettingsError, match="TQS_LLM_BASE_URL"):
+        load_settings()
