@@ -112,20 +112,17 @@ def _upsert(staged: str) -> TextClause:
             new.features_json, new.contributions
         FROM new
         LEFT JOIN session_reschedule_predictions old ON old.session_id = new.session_id AND old.target = :target
-        WHERE old.id IS NULL OR (
-            old.predicted_at <= :now AND (
-                (old.model_version, old.probability, old.risk_level, old.features_json)
-                    IS DISTINCT FROM (:version, new.probability, new.risk_level, new.features_json)
-                OR (new.contributions IS NOT NULL AND old.contributions IS DISTINCT FROM new.contributions)
-            )
-        )
+        WHERE old.id IS NULL
+            OR (old.model_version, old.probability, old.risk_level, old.features_json)
+                IS DISTINCT FROM (:version, new.probability, new.risk_level, new.features_json)
+            OR (new.contributions IS NOT NULL AND old.contributions IS DISTINCT FROM new.contributions)
         ORDER BY new.session_id
         ON CONFLICT (session_id, target) DO UPDATE SET scheduled_time = excluded.scheduled_time,
             probability = excluded.probability, risk_level = excluded.risk_level,
             model_version = excluded.model_version, fallback = excluded.fallback,
             predicted_at = excluded.predicted_at, features_json = excluded.features_json,
             contributions = excluded.contributions, updated_at = now()
-        WHERE stored.predicted_at <= excluded.predicted_at  -- a later one may have been stored meanwhile
+        WHERE stored.predicted_at <= excluded.predicted_at  -- a later one stays, also one stored meanwhile
         """
     )
 

@@ -133,10 +133,10 @@ def test_of_many_reminders_at_once_one_is_queued(engine: Engine, records: Record
 
 def test_the_list_is_newest_first_and_in_pages(engine: Engine, ahead: str) -> None:
     assert listed(engine, ahead) == {"interventions": [], "total": 0, "limit": 50, "offset": 0}
-    made = [act(engine, ahead, "note", f"note {i}", NOW + timedelta(minutes=i // 2)) for i in range(6)]
+    made = [act(engine, ahead, "note", f"note {i}", NOW + timedelta(minutes=i // 5)) for i in range(10)]
     made.sort(key=lambda one: (-one.created_at.timestamp(), one.id.bytes))
     pages = [listed(engine, ahead, 4, 0), listed(engine, ahead, 4, 4), listed(engine, ahead, 4, 8)]
-    assert [(page["total"], page["limit"], page["offset"]) for page in pages] == [(6, 4, 0), (6, 4, 4), (6, 4, 8)]
+    assert [(page["total"], page["limit"], page["offset"]) for page in pages] == [(10, 4, 0), (10, 4, 4), (10, 4, 8)]
     assert [row["id"] for page in pages for row in page["interventions"]] == [str(one.id) for one in made]
     assert pages[0]["interventions"][0] == {
         "id": str(made[0].id),
@@ -145,5 +145,5 @@ def test_the_list_is_newest_first_and_in_pages(engine: Engine, ahead: str) -> No
         "kind": "note",
         "note": made[0].note,
         "actor": "ann",
-        "created_at": "2026-03-11T12:02:00+00:00",
+        "created_at": "2026-03-11T12:01:00+00:00",
     }
