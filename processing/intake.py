@@ -24,6 +24,7 @@ from records.prepared import execute_prepared
 from records.work import QUEUE_SESSIONS, wake_processor
 
 ATTEMPTS: Final = 5
+LOCK_TIMEOUT_MS: Final = 2_000  # a file that is imported may hold a session for minutes; whoever posts it comes again
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,12 @@ def take_sessions(engine: Engine, posted: Sequence[PostedSession], actor: str) -
     one that is only scheduled so far is recorded. Both count as told now, by the database's clock. What else differs
     from what is stored, also by an earlier one of `posted`, is refused with 409, and an unknown tutor with 404; an
     inactive tutor's sessions are taken. What was written is in the audit log, one row.
+
+    Raises
+    ------
+    DBAPIError, psycopg2.Error
+        where the database fails, or another transaction holds one of the sessions for two seconds (55P03): nothing was
+        taken, or all was and only the answer is lost; telling it again is right in either case.
     """
     for _ in range(ATTEMPTS - 1):
         try:
@@ -57,6 +64,7 @@ def take_sessions(engine: Engine, posted: Sequence[PostedSession], actor: str) -
 
 def _take(engine: Engine, posted: Sequence[PostedSession], actor: str) -> list[Answer]:
     with engine.connect() as connection:
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {LOCK_TIMEOUT_MS}")
         answers, met = _insert_new(connection, posted)
         new = sum(isinstance(answer, StoredSession) for answer in answers.values())
         settled, outcomes = _settle(connection, met) if met else ({}, 0)

@@ -245,12 +245,12 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(desk: Desk, monke
         return len(counted)
 
     many = range(2, 202)
-    # inserted, noted in the audit log, the processor woken
-    assert count(body(1)) == count(*(body(number) for number in many)) == 3
+    # (a limit set), inserted, noted in the audit log, the processor woken
+    assert count(body(1)) == count(*(body(number) for number in many)) == 4
     # not inserted, locked, read, recorded, noted, woken
-    assert count(body(1, status="no_show")) == count(*(body(number, status="no_show") for number in many)) == 6
+    assert count(body(1, status="no_show")) == count(*(body(number, status="no_show") for number in many)) == 7
     # not inserted, nothing to lock, read
-    assert count(body(1, status="no_show")) == count(*(body(number, status="no_show") for number in many)) == 3
+    assert count(body(1, status="no_show")) == count(*(body(number, status="no_show") for number in many)) == 4
 
 
 def test_a_processor_that_listens_wakes_at_the_commit(desk: Desk) -> None:
