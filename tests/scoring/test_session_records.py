@@ -19,7 +19,7 @@ from scoring.forms import (
 )
 from scoring.session_records import record_features, told_features
 from scoring.stateless import score_tutor_records
-from tests.scoring.callers import ahead, features_row, statistics
+from tests.scoring.callers import FEATURES, ahead, features_row, statistics
 from tests.scoring.conftest import NOW, Records, days_ago
 
 
