@@ -6,6 +6,7 @@ from __future__ import annotations
 import bentoml
 from starlette.responses import Response
 
+from bentos.payloads import Predictions
 from bentos.service import PREFIX, REQUEST_SECONDS, THREADS, WORKERS, GuardedService, TutorQuality, api
 from bentos.worker import Worker
 from records.engine import connect
@@ -40,7 +41,7 @@ class Empty:
     async def _stop(self) -> None:
         await self._worker.stop()
 
-    @bentoml.api
+    @bentoml.api(output_spec=Predictions)
     def predict_match(self) -> Response:
         """Nothing, at the path of an endpoint that takes a body as large as ours."""
         return Response(b"[]", media_type="application/json")
