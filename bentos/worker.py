@@ -23,6 +23,7 @@ from access.ring import KeyRing, read_key_ring
 from bentos.answers import Answers
 from bentos.gate import Gate
 from bentos.jobs import JobStarter
+from bentos.pair_batch import PairBatch
 from bentos.refresher import Refresher
 from bentos.serving import ServingModels
 from modelling.store import read_champion_versions
@@ -74,6 +75,7 @@ class Worker:
         self.answers = Answers(databases.app.url)
         self.gate = Gate(settings)
         self.explainer = Explainer(databases.app, open_language_model(settings))
+        self.pair_batch = PairBatch(self.answers)
         self.jobs = JobStarter(databases.app)
         self.refresher = Refresher(databases.app, lambda: self.match_model)
         self.pulse = Pulse(-STALE_S, None, None, {}, "not asked yet")

@@ -1,20 +1,19 @@
 """One student with one tutor: the stored prediction where it is fresh, else one made of just what is known of the two.
 
 One query answers either the prediction as JSON or, where there is none that is fresh and explained, the numbers to make
-it of; one statement stores it and answers the same JSON.
+it of; one statement stores what was made of them, of several pairs at once, and answers the same JSON.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, Final
 from uuid import UUID
 
 import numpy as np
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from features.catalogue import names_of
 from features.pairing import known_features, pair_matrix
@@ -33,6 +32,9 @@ from scoring.pair_people import (
     to_tutor_vectors,
 )
 from scoring.pair_store import FRESH, PairBlock
+
+Pair = tuple[UUID, UUID]
+"""A student and a tutor."""
 
 MEASURES: Final = ("churn_probability", "risk_level", *PairBlock.STORED_FEATURES)
 ANSWERED: Final = (
@@ -65,41 +67,48 @@ def read_inputs(answer: bytes) -> PairInputs | None:
     return PairInputs(**from_json(answer)["inputs"]) if answer.startswith(_INPUTS_MARK) else None
 
 
-def predict_pair(model: ServedModel, student_id: UUID, tutor_id: UUID, inputs: PairInputs) -> tuple[Any, ...]:
-    """The prediction of a pair with its contributions, as the parameters of STORE_PAIR."""
-    students = to_student_vectors(_numbers(inputs.student, STUDENT_NUMBERS), _style(inputs.student))
-    month = _numbers(inputs.tutor, ("sessions", "rescheduled"))
-    tutors = to_tutor_vectors(
-        _numbers(inputs.tutor, TUTOR_NUMBERS), _style(inputs.tutor), month["sessions"], month["rescheduled"]
+def predict_known(model: ServedModel, pairs: Mapping[Pair, PairInputs]) -> str:
+    """The predictions of some pairs with their contributions, in one go, as JSON for STORE_PAIRS."""
+    known = list(pairs.values())
+    students = [one.student for one in known]
+    tutors = [one.tutor for one in known]
+    student = to_student_vectors(_columns(students, STUDENT_NUMBERS), _styles(students))
+    of_tutor = _columns(tutors, (*TUTOR_NUMBERS, "sessions", "rescheduled"))
+    tutor = to_tutor_vectors(of_tutor, _styles(tutors), of_tutor["sessions"], of_tutor["rescheduled"])
+    X = pair_matrix(student, tutor)
+    probabilities = model.predict(X)
+    measures = zip(
+        probabilities.tolist(),
+        [RISK_LEVELS[code] for code in model.risk_codes(probabilities).tolist()],
+        *X[:, _STORED_PLACES].T.tolist(),
+        explain_matches(model, X, known_features(student, tutor)),
+        strict=True,
     )
-    X = pair_matrix(students, tutors)
-    probability = model.predict(X)
-    [reasons] = explain_matches(model, X, known_features(students, tutors))
-    return (
-        student_id,
-        tutor_id,
-        datetime.fromisoformat(inputs.student_changed),
-        datetime.fromisoformat(inputs.tutor_changed),
-        datetime.fromisoformat(inputs.now),
-        model.version,
-        model.fallback,
-        float(probability[0]),
-        RISK_LEVELS[model.risk_codes(probability)[0]],
-        *(float(X[0, place]) for place in _STORED_PLACES),
-        json.dumps([asdict(reason) for reason in reasons]),
-    )
+    rows = [
+        (*pair, inputs.student_changed, inputs.tutor_changed, inputs.now, model.version, model.fallback, *row)
+        for (pair, inputs), row in zip(pairs.items(), measures, strict=True)
+    ]
+    return to_json([dict(zip(_MADE, row, strict=True)) for row in rows]).decode()
 
 
-def _numbers(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Float64]:
-    return {name: np.array([found[name]], dtype=np.float64) for name in names}  # None becomes NaN
+def read_stored(answer: bytes | None) -> dict[Pair, bytes]:
+    """What STORE_PAIRS answered, by pair: each prediction as READ_PAIR answers it."""
+    found = [] if answer is None else from_json(answer)
+    return {(UUID(student), UUID(tutor)): prediction.encode() for student, tutor, prediction in found}
 
 
-def _style(found: Mapping[str, Any]) -> Int8:
-    return np.array([_STYLE_CODES.get(found["style"], -1)], dtype=np.int8)
+def _columns(found: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> dict[str, Float64]:
+    read = itemgetter(*names)
+    table = np.array([read(one) for one in found], dtype=np.float64).T  # None becomes NaN
+    return dict(zip(names, table, strict=True))
+
+
+def _styles(found: Sequence[Mapping[str, Any]]) -> Int8:
+    return np.array([_STYLE_CODES.get(one["style"], -1) for one in found], dtype=np.int8)
 
 
 _STYLE_CODES: Final = {style: code for code, style in enumerate(TEACHING_STYLES)}
-_STORED_PLACES: Final = tuple(names_of("match").index(name) for name in PairBlock.STORED_FEATURES)
+_STORED_PLACES: Final = [names_of("match").index(name) for name in PairBlock.STORED_FEATURES]
 _INPUTS_MARK: Final = b'{"inputs"'
 
 
@@ -127,21 +136,47 @@ READ_PAIR: Final = f"""
     WHERE s.id = $1"""
 """$1 student, $2 tutor, $3 the version that serves. Null: there is no such student, or no such active tutor."""
 
-_STORED: Final = (*MEASURES, "contributions", "created_at", "updated_at")
-_RENEWED: Final = ("model_version", "fallback", *MEASURES, "contributions", "updated_at")
-_COMPARED: Final = ("model_version", *MEASURES)
-_SAME: Final = " AND ".join(f"p.{name} = excluded.{name}" for name in _COMPARED)
-STORE_PAIR: Final = f"""
-    INSERT INTO match_predictions AS p
-        (student_id, tutor_id, model_version, fallback, {", ".join(_STORED)})
-    SELECT s.id, t.id, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15::jsonb, $5, $5
-    FROM students s, tutors t
-    WHERE s.id = $1 AND s.inputs_changed_at = $3 AND t.id = $2 AND t.inputs_changed_at = $4 AND t.is_active
-    ON CONFLICT (student_id, tutor_id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _RENEWED)},
-        ai_explanation = CASE WHEN {_SAME} AND p.updated_at > greatest($3, $4) THEN p.ai_explanation END
-    WHERE p.updated_at <= excluded.updated_at
-    RETURNING {json_object(json_columns(ANSWERED, "p"))}::text"""
-"""Takes what `predict_pair` gives. No row: something that it rests on has changed since, or a later one is stored."""
+_MADE: Final = {
+    "student_id": "uuid",
+    "tutor_id": "uuid",
+    "student_changed": "timestamptz",
+    "tutor_changed": "timestamptz",
+    "now": "timestamptz",
+    "model_version": "text",
+    "fallback": "boolean",
+    "churn_probability": "float8",
+    "risk_level": "text",
+    **dict.fromkeys(PairBlock.STORED_FEATURES, "float8"),
+    "contributions": "jsonb",
+}
+_VALUES: Final = ("model_version", "fallback", *MEASURES, "contributions")
+_SAME: Final = " AND ".join(f"p.{name} = excluded.{name}" for name in ("model_version", *MEASURES))
+# An explanation stays while nothing that it tells has changed. Rows are written in the order of their pairs, so that
+# two statements at once never wait for each other in a ring.
+STORE_PAIRS: Final = f"""
+    WITH made AS (
+        SELECT * FROM jsonb_to_recordset($1::jsonb) AS m ({", ".join(f"{name} {kind}" for name, kind in _MADE.items())})
+    ), stored AS (
+        INSERT INTO match_predictions AS p (student_id, tutor_id, {", ".join(_VALUES)}, created_at, updated_at)
+        SELECT m.student_id, m.tutor_id, {", ".join(f"m.{name}" for name in _VALUES)}, m.now, m.now
+        FROM made m
+        JOIN students s ON s.id = m.student_id AND s.inputs_changed_at = m.student_changed
+        JOIN tutors t ON t.id = m.tutor_id AND t.inputs_changed_at = m.tutor_changed AND t.is_active
+        ORDER BY m.student_id, m.tutor_id
+        ON CONFLICT (student_id, tutor_id) DO UPDATE SET
+            {", ".join(f"{name} = excluded.{name}" for name in (*_VALUES, "updated_at"))},
+            ai_explanation = CASE WHEN {_SAME} AND p.updated_at > (
+                SELECT greatest(s.inputs_changed_at, t.inputs_changed_at) FROM students s, tutors t
+                WHERE s.id = excluded.student_id AND t.id = excluded.tutor_id
+            ) THEN p.ai_explanation END
+        WHERE p.updated_at <= excluded.updated_at
+        RETURNING student_id, tutor_id, {json_object(json_columns(ANSWERED, "p"))}::text AS answer
+    )
+    SELECT json_agg(json_build_array(student_id, tutor_id, answer))::text FROM stored"""
+"""$1 what `predict_known` gives; `read_stored` reads the answer.
+
+A pair that is not in it: something that it rests on has changed since, or a later prediction is stored.
+"""
 
 WHO_IS_MISSING: Final = """
     SELECT CASE WHEN NOT EXISTS (SELECT FROM students WHERE id = $1) THEN 'student'

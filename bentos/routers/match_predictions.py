@@ -15,11 +15,11 @@ from sqlalchemy import Engine
 from bentos.answers import Answers, json_answer
 from bentos.fields import Limit, Offset, PathId
 from bentos.people import Answer, ListedMatchingTutor, Scale, Sex, TeachingStyle
-from bentos.routers import MatchModel, TheseAnswers, ThisEngine
+from bentos.routers import MatchModel, TheseAnswers, ThisEngine, ThisWorker
 from scoring.explanations import Contribution
 from scoring.match_lists import Order, SortBy, Who, list_matches, read_stale
 from scoring.models import ServedModel
-from scoring.pair_predictions import READ_PAIR, STORE_PAIR, WHO_IS_MISSING, predict_pair, read_inputs
+from scoring.pair_predictions import READ_PAIR, WHO_IS_MISSING, read_inputs
 from scoring.pair_refresh import predict_person
 from tqs.errors import ConflictError, ModelError, NotFoundError
 
@@ -109,7 +109,9 @@ class MatchList(Answer):
 
 
 @router.get("/predict/{student_id}/{tutor_id}", response_model=MatchPrediction)
-async def predict_match_of(student_id: PathId, tutor_id: PathId, answers: TheseAnswers, model: MatchModel) -> Response:
+async def predict_match_of(
+    student_id: PathId, tutor_id: PathId, answers: TheseAnswers, model: MatchModel, worker: ThisWorker
+) -> Response:
     """One student with one tutor: the stored prediction if it is fresh, else one made of what is known now, and stored.
 
     A prediction is fresh while the model that made it serves and nobody's preferences changed since.
@@ -121,7 +123,7 @@ async def predict_match_of(student_id: PathId, tutor_id: PathId, answers: TheseA
         inputs = read_inputs(answer)
         if inputs is None:
             return json_answer(answer)
-        stored = await answers.store(STORE_PAIR, *predict_pair(model, student_id, tutor_id, inputs))
+        stored = await worker.pair_batch.predict(model, (student_id, tutor_id), inputs)
         if stored is not None:
             return json_answer(stored)
     raise ConflictError("one of the two was being changed; ask again")
@@ -160,7 +162,7 @@ async def list_tutor_matches(
     limit: Limit = 100,
     offset: Offset = 0,
 ) -> Response:
-    """All matches of one tutor with the students, as those of a student; none where the tutor is not active any more."""
+    """All matches of one tutor with the students, as those of a student; none where the tutor is not active."""
     page = (limit, offset)
     return await _list("tutor", tutor_id, list_matches("tutor", sort_by, sort_order), page, answers, engine, model)
 

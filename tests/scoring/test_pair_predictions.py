@@ -18,11 +18,12 @@ from scoring.pair_people import read_clock
 from scoring.pair_predictions import (
     ANSWERED,
     READ_PAIR,
-    STORE_PAIR,
+    STORE_PAIRS,
     WHO_IS_MISSING,
     PairInputs,
-    predict_pair,
+    predict_known,
     read_inputs,
+    read_stored,
 )
 from scoring.pair_store import PairBlock
 from scoring.pairs import predict_pairs
@@ -54,18 +55,19 @@ def read(engine: Engine, pair: tuple[UUID, UUID], model: ServedModel = MODEL) ->
     if answer is None:
         return None
     found: dict[str, Any] = json.loads(answer)
-    return read_inputs(answer) or found
+    return found if (inputs := read_inputs(answer)) is None else inputs
 
 
 def make(engine: Engine, pair: tuple[UUID, UUID], model: ServedModel = MODEL) -> dict[str, Any]:
     inputs = read(engine, pair, model)
     assert isinstance(inputs, PairInputs)
-    return store(engine, pair, inputs, model)
+    made: dict[str, Any] = store(engine, pair, inputs, model)
+    return made
 
 
 def store(engine: Engine, pair: tuple[UUID, UUID], inputs: PairInputs, model: ServedModel = MODEL) -> Any:
-    answer = answered(engine, STORE_PAIR, *predict_pair(model, *pair, inputs))
-    return None if answer is None else json.loads(answer)
+    stored = read_stored(answered(engine, STORE_PAIRS, predict_known(model, {pair: inputs})))
+    return json.loads(stored[pair]) if pair in stored else None
 
 
 def test_a_pair_is_made_stored_and_then_read(engine: Engine, records: Records, pair: tuple[UUID, UUID]) -> None:
@@ -130,9 +132,7 @@ def test_a_pair_of_a_run_is_explained_when_it_is_first_read(
 
 
 @pytest.mark.parametrize("who", ["students", "tutors"])
-def test_a_change_of_either_makes_it_stale(
-    engine: Engine, records: Records, pair: tuple[UUID, UUID], who: str
-) -> None:
+def test_a_change_of_either_makes_it_stale(engine: Engine, records: Records, pair: tuple[UUID, UUID], who: str) -> None:
     first = make(engine, pair)
     records.execute("UPDATE match_predictions SET ai_explanation = 'they fit'")
     change(records, who, pair, 3)
@@ -211,3 +211,27 @@ def test_people_of_whom_nothing_is_known(engine: Engine, records: Records) -> No
     records.execute("DELETE FROM tutor_profiles")
     made = make(engine, (student, tutor))
     assert (made["pace_mismatch"], made["style_mismatch"], made["age_difference"]) == (2.5, 0.5, 10)
+
+
+def test_several_pairs_at_once_are_what_each_is_alone(
+    engine: Engine, records: Records, pair: tuple[UUID, UUID]
+) -> None:
+    """Of four that are asked for together, one is changed meanwhile; two have the same student."""
+    student, tutor = pair
+    second, third = UUID(records.student(8, age=60, preferred_pace=1)), UUID(records.tutor(8, preferred_pace=4))
+    changed = UUID(records.student(9))
+    asked = [(student, tutor), (student, third), (second, third), (changed, tutor)]
+    inputs = {}
+    for one in asked:
+        found = read(engine, one)
+        assert isinstance(found, PairInputs)
+        inputs[one] = found
+    records.execute(f"UPDATE students SET inputs_changed_at = clock_timestamp() WHERE id = '{changed}'")
+
+    stored = read_stored(answered(engine, STORE_PAIRS, predict_known(MODEL, inputs)))
+
+    assert set(stored) == set(asked[:3])
+    records.execute("DELETE FROM match_predictions")
+    for one, made in stored.items():
+        alone = store(engine, one, inputs[one])
+        assert {k: v for k, v in json.loads(made).items() if k != "id"} == {k: v for k, v in alone.items() if k != "id"}
