@@ -26,7 +26,8 @@ from modelling.artifact import Artifact
 from modelling.risk import RiskThresholds
 from records.engine import create_app_engine
 from scoring.models import ServedModel
-from scoring.pairs import People, predict_blocks, predict_pairs, read_people
+from scoring.pair_people import People, read_people
+from scoring.pairs import predict_blocks, predict_pairs
 
 TUTORS, STUDENTS = 1_000, 3_000
 FULL_TUTORS = 2_000

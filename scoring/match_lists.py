@@ -23,6 +23,7 @@ BEST_FIRST: Final[dict[SortBy, Order]] = {
     "churn_probability": "asc",
     "risk_level": "asc",
 }
+SETTLED_S: Final = 2  # after which a change is committed
 STUDENT: Final = (
     "id",
     "name",
@@ -54,7 +55,10 @@ def read_stale(answer: bytes) -> list[str] | None:
 
 
 def stale_partners(who: Who) -> str:
-    """SQL of the ids of those with whom :id has a stored prediction that is not fresh by :version."""
+    """SQL of the ids of those with whom :id has a stored prediction that is not fresh by :version, or may not be.
+
+    One that was made within seconds of a change may have been made while that was not yet committed.
+    """
     return _STALE_PARTNERS[who]
 
 
@@ -104,6 +108,7 @@ _STALE_PARTNERS: Final = {
     who: f"""
         SELECT p.{other}_id::text FROM match_predictions p
         JOIN students s ON s.id = p.student_id JOIN tutors t ON t.id = p.tutor_id
-        WHERE p.{who}_id = :id AND t.is_active AND NOT ({FRESH.format(version=":version")})"""
+        WHERE p.{who}_id = :id AND t.is_active AND NOT ({FRESH.format(version=":version")}
+            AND p.updated_at > greatest(s.inputs_changed_at, t.inputs_changed_at) + interval '{SETTLED_S} seconds')"""
     for who, other in (("student", "tutor"), ("tutor", "student"))
 }

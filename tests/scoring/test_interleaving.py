@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine
 
+import scoring.pair_store
 from benchmarks._model import make_artifact
 from modelling.store import promote, save_challenger
-from scoring.pair_people import read_people
+from scoring.pair_people import read_clock, read_people
 from scoring.pair_store import store_pairs
-from scoring.pairs import predict_blocks, predict_pairs
+from scoring.pairs import predict_blocks, predict_pairs, students_to_predict
 from scoring.sessions import predict_upcoming
 from scoring.tutors import score_tutors, score_tutors_within
 from tests.scoring.conftest import NOW, Records, days_ago, serve
@@ -125,3 +126,43 @@ def test_a_first_block_leaves_out_a_tutor_who_left_meanwhile(
 
     stored = records.rows("SELECT student_id::text, tutor_id::text FROM match_predictions")
     assert {tuple(row) for row in stored} == set(itertools.product(students, tutors[1:]))
+
+
+@pytest.mark.parametrize("small", [0, 20_000])
+@pytest.mark.parametrize("stored_before", [False, True])
+def test_pairs_of_someone_who_was_changed_since_they_were_read_are_left_out(
+    engine: Engine,
+    records: Records,
+    pairs: tuple[list[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    stored_before: bool,
+    small: int,
+) -> None:
+    """Stored, they would seem fresh: their moment is later than that of a change that was committed after it."""
+    monkeypatch.setattr(scoring.pair_store, "SMALL_PAIRS", small)
+    students, tutors = pairs
+    if stored_before:
+        predict_pairs(engine, RULE, read_clock(engine))
+    [block] = predict_blocks(read_people(engine, read_clock(engine)), MODEL)
+    records.execute(f"UPDATE tutors SET inputs_changed_at = clock_timestamp() WHERE id = '{tutors[0]}'")
+    records.execute(f"UPDATE students SET inputs_changed_at = clock_timestamp() WHERE id = '{students[2]}'")
+
+    assert store_pairs(engine, MODEL, block, read_clock(engine)).written == 2
+
+    stored = records.rows("SELECT student_id::text, tutor_id::text FROM match_predictions WHERE model_version = 'v1'")
+    assert {tuple(row) for row in stored} == {(students[0], tutors[1]), (students[1], tutors[1])}
+
+
+def test_an_unchanged_pair_that_a_change_made_stale_is_fresh_again(
+    engine: Engine, records: Records, pairs: tuple[list[str], list[str]]
+) -> None:
+    _, tutors = pairs
+    predict_pairs(engine, MODEL, read_clock(engine))
+    records.execute(f"UPDATE tutors SET inputs_changed_at = clock_timestamp() WHERE id = '{tutors[0]}'")
+    assert len(students_to_predict(engine, "v1")) == 3
+
+    report = predict_pairs(engine, MODEL, read_clock(engine))
+
+    assert (report.written, report.created, report.unchanged) == (3, 0, 3)
+    assert students_to_predict(engine, "v1") == []
+    assert len(students_to_predict(engine, "v2")) == 3

@@ -140,9 +140,24 @@ def test_a_refresh_makes_anew_what_is_stored_and_stale(engine: Engine, records: 
     records.execute(f"UPDATE tutors SET inputs_changed_at = clock_timestamp() WHERE id = '{tutors[2]}'")
 
     assert refresh_stored(engine, MODEL, "tutor", tutors[2]) == 1
-    assert refresh_stored(engine, MODEL, "tutor", tutors[2]) == 0
     assert page(engine, "student", student)["total"] == 4
     assert records.rows(f"SELECT count(*) FROM match_predictions WHERE tutor_id = '{tutors[2]}'") == [(1,)]
+
+
+def test_a_refresh_makes_anew_what_may_have_been_made_before_a_change_was_committed(
+    engine: Engine, records: Records, pairs: None
+) -> None:
+    tutor = PEOPLE["tutor"][2]
+    columns = "SELECT updated_at FROM match_predictions WHERE tutor_id"
+    records.execute("UPDATE students SET inputs_changed_at = 'epoch'")
+    for seconds, renewed in ((0.5, 4), (60, 0)):
+        records.execute(
+            "UPDATE tutors SET inputs_changed_at = (SELECT min(updated_at) FROM match_predictions) "
+            f"- {seconds} * interval '1 second' WHERE id = '{tutor}'"
+        )
+        before = records.rows(f"{columns} = '{tutor}' ORDER BY 1")
+        assert refresh_stored(engine, MODEL, "tutor", tutor) == renewed
+        assert (records.rows(f"{columns} = '{tutor}' ORDER BY 1") == before) == (renewed == 0)
 
 
 def test_a_tutor_who_left_has_no_matches_and_nobody_none_at_all(engine: Engine, records: Records, pairs: None) -> None:
