@@ -14,6 +14,7 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import insert, text
 
+from records.locking import run_alone
 from records.tables import email_reports, interventions
 from reports.contents import Notice
 from reports.outbox import MOST_ATTEMPTS, claim_mails, pause_after, record_delayed, record_failed, record_sent
@@ -193,6 +194,19 @@ def test_two_senders_at_once_send_each_mail_once(post: Office, server: Server) -
     assert len(told) == 120
     assert set(told.values()) == {1}
     assert set(post.mails("state, attempts")) == {("sent", 1)}
+
+
+def test_a_claim_waits_for_the_other_one_so_that_the_cap_holds(office: Office) -> None:
+    office.queue()
+    waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    with ThreadPoolExecutor(1) as pool, office.engine.connect() as other:
+        run_alone(other, "claim mails")
+        sending = pool.submit(office.send)
+        while not sending.done() and other.scalar(waits) == 0:
+            pass
+        assert not sending.done()
+        other.rollback()
+        assert sending.result().sent == 1
 
 
 def test_who_lost_its_lease_neither_sends_nor_records(post: Office, server: Server) -> None:

@@ -28,7 +28,7 @@ def write(folder: Path, message_id: str, recipients: list[str], subject: str = "
 
 def test_a_file_is_the_mail_and_the_same_mail_is_the_same_file(tmp_path: Path) -> None:
     folder = tmp_path / "home" / "mail"
-    write(folder, "<session.1.completed@tqs.invalid>", ["jürgen@example.com"])
+    write(folder, "<session.1.completed@tqs.invalid>", ["jürgen@example.com"], "Cut off")
     write(folder, "<session.1.completed@tqs.invalid>", ["jürgen@example.com"])
     write(folder, "<session.1.completed@tqs.invalid>", ["b@example.com"])
     write(folder, "<digest.1@tqs.invalid>", ["b@example.com"])
