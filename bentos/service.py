@@ -6,13 +6,14 @@ Start it with `bentoml serve bentos.service:TutorQuality --host 127.0.0.1`, or w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 
 import bentoml
 from _bentoml_sdk import Service
+from anyio import CapacityLimiter, to_thread
 from bentoml._internal.server.http.traffic import TimeoutMiddleware
 from bentoml.exceptions import ServiceUnavailable
 from starlette.applications import Starlette
@@ -40,11 +41,12 @@ from bentos.worker import Worker
 from records.engine import connect
 from scoring.forms import MatchRecord, Refused, SessionRecord, TutorRecord
 from scoring.models import ServedModel
-from scoring.stateless import predict_matches, predict_sessions, score_tutor_records
+from scoring.stateless import count_entries, predict_matches, predict_sessions, score_tutor_records
 from tqs.settings import load_settings
 
 WORKERS: Final = 2  # one that dies is missed for five seconds: never fewer than two
 THREADS: Final = 4  # requests that one worker computes at a time
+FEW_ENTRIES: Final = 8  # records and the sessions of their histories: at most 3 ms, contributions included
 REQUEST_SECONDS: Final = 30
 
 api = build_app()
@@ -98,6 +100,7 @@ class TutorQuality:
         settings = load_settings()
         leave_client_errors_unlogged()
         self._worker = api.state.worker = Worker(settings, connect(settings))
+        self._threads = CapacityLimiter(THREADS)
 
     @bentoml.on_deployment
     def _check() -> None:  # BentoML calls it once, before any worker, without an instance
@@ -115,31 +118,45 @@ class TutorQuality:
         return self._worker.is_healthy
 
     @bentoml.api(input_spec=MatchBatch, output_spec=Predictions)
-    def predict_match(self, records: Sequence[MatchRecord | Refused], contributions: bool) -> Response:
+    async def predict_match(self, records: Sequence[MatchRecord | Refused], contributions: bool) -> Response:
         """How probable it is that each student and tutor part after their first session (churn)."""
-        return predictions_json(predict_matches(records, self._model("match"), contributions=contributions))
+        model = self._model("match")
+        return await self._answer(
+            records, lambda: predictions_json(predict_matches(records, model, contributions=contributions))
+        )
 
     @bentoml.api(input_spec=SessionBatch, output_spec=Predictions)
-    def predict_reschedule(self, records: Sequence[SessionRecord | Refused], contributions: bool) -> Response:
+    async def predict_reschedule(self, records: Sequence[SessionRecord | Refused], contributions: bool) -> Response:
         """How probable it is that each session ahead will be rescheduled, by anyone."""
-        return self._predict_sessions("reschedule", records, contributions)
+        return await self._predict_sessions("reschedule", records, contributions)
 
     @bentoml.api(input_spec=SessionBatch, output_spec=Predictions)
-    def predict_no_show(self, records: Sequence[SessionRecord | Refused], contributions: bool) -> Response:
+    async def predict_no_show(self, records: Sequence[SessionRecord | Refused], contributions: bool) -> Response:
         """How probable it is that nobody turns up to each session ahead, if it is not rescheduled."""
-        return self._predict_sessions("no_show", records, contributions)
+        return await self._predict_sessions("no_show", records, contributions)
 
     @bentoml.api(input_spec=TutorBatch, output_spec=TutorScores)
-    def score_tutors(self, records: Sequence[TutorRecord | Refused]) -> Response:
+    async def score_tutors(self, records: Sequence[TutorRecord | Refused]) -> Response:
         """Each tutor's reschedule rates, counts, trend and high-risk flag, out of the tutor's sessions."""
-        return scores_json(score_tutor_records(records, datetime.now(UTC)))
+        now = datetime.now(UTC)
+        return await self._answer(records, lambda: scores_json(score_tutor_records(records, now)))
 
-    def _predict_sessions(
+    async def _predict_sessions(
         self, target: str, records: Sequence[SessionRecord | Refused], contributions: bool
     ) -> Response:
-        timezone, now = self._worker.settings.timezone, datetime.now(UTC)
-        model = self._model(target)
-        return predictions_json(predict_sessions(records, model, now, timezone=timezone, contributions=contributions))
+        model, timezone, now = self._model(target), self._worker.settings.timezone, datetime.now(UTC)
+        return await self._answer(
+            records,
+            lambda: predictions_json(
+                predict_sessions(records, model, now, timezone=timezone, contributions=contributions)
+            ),
+        )
+
+    async def _answer(self, records: Sequence[Any], compute: Callable[[], Response]) -> Response:
+        """A few records are scored where they arrived: that takes less time than to wake a thread."""
+        if count_entries(records) <= FEW_ENTRIES:
+            return compute()
+        return await to_thread.run_sync(compute, limiter=self._threads)
 
     def _model(self, target: str) -> ServedModel:
         serving = self._worker.models.serving.get(target)

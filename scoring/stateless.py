@@ -64,6 +64,17 @@ def score_tutor_records(records: Sequence[TutorRecord | Refused], now: datetime)
     return _answer_in_place(records, lambda good: score_histories(good, now))
 
 
+def count_entries(records: Sequence[SessionRecord | MatchRecord | TutorRecord | Refused]) -> int:
+    """The records and the sessions of their histories: what the time of an answer grows with."""
+    return len(records) + sum(map(_count_past_sessions, records))
+
+
+def _count_past_sessions(record: SessionRecord | MatchRecord | TutorRecord | Refused) -> int:
+    if isinstance(record, SessionRecord):
+        return len(record.tutor_history or ()) + len(record.student_history or ())
+    return len(record.sessions) if isinstance(record, TutorRecord) else 0
+
+
 def _answer_in_place(
     records: Sequence[Record | Refused],
     answer: Callable[[Sequence[Record]], tuple[list[Answer], dict[int, Refused]]],

@@ -13,9 +13,10 @@ from scoring.forms import (
     PastSession,
     Prediction,
     Refused,
+    TutorRecord,
 )
 from scoring.session_records import record_features
-from scoring.stateless import predict_matches, predict_sessions, score_tutor_records
+from scoring.stateless import count_entries, predict_matches, predict_sessions, score_tutor_records
 from tests.scoring.callers import ADA, FEATURES, MIA, ahead, statistics
 from tests.scoring.conftest import NOW, serve
 
@@ -123,6 +124,14 @@ def test_the_rule_answers_without_a_model() -> None:
 
     assert reschedule == [Prediction(0.25, "low", "rule", True, []), Prediction(0.1, "low", "rule", True, [])]
     assert [answer.probability for answer in no_show if isinstance(answer, Prediction)] == pytest.approx([0.03, 0.03])
+
+
+def test_the_sessions_of_histories_count() -> None:
+    past = [PastSession(scheduled_time=NOW, status="no_show")] * 3
+    with_both = ahead(tutor_statistics=None, tutor_history=past, student_history=past[:1])
+    assert count_entries([]) == 0
+    assert count_entries([ahead(), with_both, Refused("body", "no JSON")]) == 3 + 4
+    assert count_entries([TutorRecord(sessions=past), MatchRecord(student=MIA, tutor=ADA)]) == 2 + 3
 
 
 def test_no_records_no_answers() -> None:
