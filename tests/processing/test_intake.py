@@ -51,12 +51,15 @@ def test_a_new_session_is_stored_told_now_and_promised_to_be_processed(desk: Des
 
 
 def test_a_session_told_with_its_outcome_was_told_of_both_now(desk: Desk) -> None:
-    desk.tell(body(status="completed", completed_time="2026-03-11T13:00:00Z"), moved(2, {"reason": "ill"}))
+    desk.tell(
+        body(status="completed", completed_time="2026-03-11T13:00:00Z"),
+        moved(2, {"reason": "ill", "original_time": "2026-03-11T11:00:00Z"}),
+    )
     query = "SELECT status, completed_time, outcome_recorded_at = recorded_at FROM sessions ORDER BY id"
     assert desk.rows(query) == [("completed", NOON + timedelta(hours=1), True), ("rescheduled", None, True)]
     query = "SELECT session_id, initiator, original_time, new_time, reason, reason_code, cancelled_at FROM reschedules"
     moved_at = NOON - timedelta(hours=2)
-    assert desk.rows(query) == [(uuid.UUID(int=2), "tutor", NOON, None, "ill", None, moved_at)]
+    assert desk.rows(query) == [(uuid.UUID(int=2), "tutor", NOON - timedelta(hours=1), None, "ill", None, moved_at)]
 
 
 def test_the_same_again_changes_nothing(desk: Desk) -> None:
