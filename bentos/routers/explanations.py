@@ -43,7 +43,7 @@ async def explain_match(
     A language model writes the text where one is configured and answers in time with nothing but what it was told;
     else a rule does.
     """
-    answer = await predict_match_of(student_id, tutor_id, answers, model)
+    answer = await predict_match_of(student_id, tutor_id, answers, model, worker)
     prediction = from_json(bytes(answer.body))
     people = await answers.fetch(READ_PROFILES, student_id, tutor_id)
     if people is None:
