@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -20,6 +20,10 @@ from scoring.match_facts import READ_PROFILES, STORE_EXPLANATION, gather_facts
 from tqs.errors import NotFoundError
 
 router = APIRouter(prefix="/matching", tags=["Matching"])
+ERRORS: Final[dict[int | str, dict[str, Any]]] = {
+    404: {"description": "There is no such student, or no such active tutor"},
+    409: {"description": "One of the two was being changed; ask again"},
+}
 
 
 class MatchExplanation(Answer):
@@ -34,7 +38,7 @@ class MatchExplanation(Answer):
     )
 
 
-@router.get("/explain/{student_id}/{tutor_id}")
+@router.get("/explain/{student_id}/{tutor_id}", responses=ERRORS)
 async def explain_match(
     student_id: PathId, tutor_id: PathId, answers: TheseAnswers, model: MatchModel, worker: ThisWorker
 ) -> MatchExplanation:
