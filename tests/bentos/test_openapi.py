@@ -16,6 +16,43 @@ from tests.bentos.test_auth import call, open_worker
 SCOPES = {"/predict_match": "read", "/api/sessions": "ingest", "/api/tutors": "admin"}
 
 
+# Clients were written against these.
+CONTRACT = """\
+GET /api/health
+GET /api/models
+POST /api/sessions
+POST /api/sessions/batch
+POST /api/webhooks/sessions
+GET /api/tutors
+POST /api/tutors
+GET /api/tutors/{tutor_id}
+DELETE /api/tutors/{tutor_id}
+GET /api/tutors/{tutor_id}/history
+GET /api/matching/students
+POST /api/matching/students
+GET /api/matching/students/{student_id}
+PATCH /api/matching/students/{student_id}
+GET /api/matching/tutors
+GET /api/matching/tutors/{tutor_id}
+PATCH /api/matching/tutors/{tutor_id}
+GET /api/matching/predict/{student_id}/{tutor_id}
+POST /api/matching/generate-all
+GET /api/jobs/{job_id}
+POST /api/matching/refresh-all
+POST /api/matching/refresh-tutor/{tutor_id}
+POST /api/matching/refresh-student/{student_id}
+GET /api/matching/students/{student_id}/matches
+GET /api/matching/tutors/{tutor_id}/matches
+GET /api/matching/explain/{student_id}/{tutor_id}
+POST /api/matching/run-matching
+GET /api/upcoming-sessions
+POST /api/upcoming-sessions/batch-predict
+POST /api/upcoming-sessions/{session_id}/refresh
+GET /api/upcoming-sessions/{session_id}/predict
+POST /api/upcoming-sessions/{session_id}/interventions
+GET /api/upcoming-sessions/{session_id}/interventions"""
+
+
 @pytest.fixture(scope="module")
 def application() -> App:
     """BentoML's application without the guard, which `call` puts around it."""
@@ -55,6 +92,12 @@ def test_the_document_that_is_served_is_complete(application: App) -> None:
     assert document["paths"]["/api/health"]["get"]["security"] == []
     told = {path: document["paths"][path]["post"]["description"].rsplit("\n", 1)[1] for path in SCOPES}
     assert told == {path: f"Needs a key with the scope `{scope}`." for path, scope in SCOPES.items()}
+
+
+def test_the_document_holds_the_contract_and_nothing_else() -> None:
+    paths = TutorQuality.openapi_spec.asdict()["paths"]
+    documented = {f"{method.upper()} {path}" for path, methods in paths.items() for method in methods}
+    assert documented == {*CONTRACT.split("\n"), *(f"POST {path}" for path in MODEL_PATHS)}
 
 
 def test_native_endpoints_are_those_of_the_service() -> None:
