@@ -42,7 +42,7 @@ from tqs.loopback import answers
 from tqs.settings import load_settings
 
 TUTORS, STUDENTS = 3_000, 2_000
-DAYS, FULL_DAYS = 290, 2_900  # 500,000 and 5,000,000 sessions
+DAYS, FULL_DAYS = 330, 3_300  # 500,000 and 5,000,000 sessions
 STORED_STUDENTS = 20  # with all tutors; the rest of the pairs is what is not stored yet
 TREES, DEPTH = 100, 5
 SECONDS: Final = 2
