@@ -24,7 +24,11 @@ def gather_reports(connection: Connection, mode: Mode, cap: int, timezone: str, 
     """
     start, end = find_period("daily" if mode == "daily" else "hourly", timezone, now)
     values = {"cap": cap if mode == "each" else 0, "each": mode == "each", "start": start, "end": end}
-    return connection.execute(_GATHER, values).rowcount
+    gathered = 0
+    for recipient, period_end, mails in connection.execute(_FIND, values).all():
+        digest = connection.scalar(_OPEN_DIGEST, {"recipient": recipient, "period_end": period_end})
+        gathered += connection.execute(_GATHER, {"digest": digest, "mails": [str(mail) for mail in mails]}).rowcount
+    return gathered
 
 
 def find_period(mode: Literal["hourly", "daily"], timezone: str, now: datetime) -> tuple[datetime, datetime]:
@@ -39,7 +43,7 @@ def find_period(mode: Literal["hourly", "daily"], timezone: str, now: datetime) 
     return start, start + HOUR
 
 
-_GATHER: Final = text(
+_FIND: Final = text(
     """
     WITH waiting AS MATERIALIZED (
         SELECT id, recipient, created_at,
@@ -56,18 +60,26 @@ _GATHER: Final = text(
             WHERE m.recipient = w.recipient AND period_end = :start AND (attempts > 0 OR state <> 'pending')
         ) AS told
         FROM (SELECT DISTINCT recipient FROM waiting) w
-    ), gathered AS MATERIALIZED (
+    ), gathered AS (
         SELECT id, recipient,
             CASE WHEN created_at < :start AND NOT told THEN CAST(:start AS timestamptz) ELSE :end END AS period_end
         FROM waiting JOIN recipient USING (recipient) WHERE place > greatest(:cap - used, 0)
-    ), digest AS (
-        INSERT INTO email_reports (kind, recipient, subject, message_id, period_end)
-        SELECT 'digest', recipient, 'Session digest', '<digest.' || gen_random_uuid() || '@tqs.invalid>', period_end
-        FROM (SELECT DISTINCT recipient, period_end FROM gathered) g
-        ON CONFLICT (recipient, period_end) DO UPDATE SET updated_at = clock_timestamp()
-        RETURNING id, recipient, period_end
     )
-    UPDATE email_reports m SET digest_id = d.id, updated_at = clock_timestamp()
-    FROM gathered g JOIN digest d USING (recipient, period_end) WHERE m.id = g.id
+    SELECT recipient, period_end, array_agg(id) FROM gathered GROUP BY recipient, period_end ORDER BY 1, 2
+    """
+)
+_OPEN_DIGEST: Final = text(
+    """
+    INSERT INTO email_reports (kind, recipient, subject, message_id, period_end)
+    VALUES ('digest', :recipient, 'Session digest', '<digest.' || gen_random_uuid() || '@tqs.invalid>', :period_end)
+    ON CONFLICT (recipient, period_end) DO UPDATE SET updated_at = clock_timestamp()
+    RETURNING id
+    """
+)
+# By their ids: a join of many reports could go astray where the statistics are behind.
+_GATHER: Final = text(
+    """
+    UPDATE email_reports SET digest_id = :digest, updated_at = clock_timestamp()
+    WHERE id = ANY(CAST(:mails AS uuid[]))
     """
 )
