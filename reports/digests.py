@@ -50,7 +50,7 @@ _FIND: Final = text(
             row_number() OVER (PARTITION BY recipient ORDER BY created_at, message_id) AS place
         FROM email_reports
         WHERE state = 'pending' AND digest_id IS NULL AND kind = 'session_report' AND attempts = 0
-    ), recipient AS (
+    ), recipient AS MATERIALIZED (
         SELECT recipient, CASE WHEN :each THEN (
             SELECT count(*) FROM email_reports m
             WHERE m.recipient = w.recipient AND kind = 'session_report' AND digest_id IS NULL
