@@ -12,6 +12,7 @@ from sqlalchemy import Engine
 
 from features.catalogue import names_of
 from features.matrix import session_features
+from modelling.predictor import Predictor
 from records.reading import read_history, select_upcoming
 from scoring.explanations import explain_predictions
 from scoring.session_predictions import predict_session
@@ -110,6 +111,28 @@ def test_features_and_reasons_are_answered_and_stored(engine: Engine, records: R
     assert stored["no_show"] is None
     [audit] = records.rows("SELECT actor, action, subject, details FROM audit_log")
     assert audit == ("ann", "predict session", crowd[3], {"model_version": "v1"})
+
+
+@pytest.mark.parametrize(
+    ("minutes", "said"),
+    [
+        (None, "the length of the session is not known"),
+        (60, "the session is booked for 60 minutes"),
+        (90, "the session is booked for 90 minutes"),
+    ],
+)
+def test_a_length_that_nobody_told_is_not_told_as_one(
+    engine: Engine, records: Records, minutes: int | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    key = records.session(records.tutor(1), NOW + timedelta(days=1), "scheduled", duration_minutes=minutes)
+    place = names_of("reschedule").index("session_duration_minutes")
+
+    def moved_by_the_length(_: Any, X: Any) -> Any:
+        return np.eye(25)[[place] * len(X)]
+
+    monkeypatch.setattr(Predictor, "contributions", moved_by_the_length)
+    (reason,) = refresh(engine, key).contributions
+    assert (reason.feature, reason.value, reason.phrase) == ("session_duration_minutes", minutes or 60, said)
 
 
 def test_reasons_stay_while_the_prediction_does(engine: Engine, records: Records, crowd: list[str]) -> None:
