@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any, Final
 
 from scoring.explanation_check import LONGEST, check_text
 from scoring.explanation_text import MatchFacts, split_contributions
 
-PROMPT_VERSION: Final = 1  # of the prompt and of the checks of what is answered: raised where either changes
+PROMPT_VERSION: Final = 2  # of the prompt and of the checks of what is answered: raised where either changes
 LONGEST_GOALS: Final = 200  # characters
 
 _SYSTEM: Final = f"""\
@@ -73,18 +75,39 @@ def tell_profile(profile: Mapping[str, Any], units: Mapping[str, str]) -> dict[s
 def tell_goals(goals: str | None, names: Iterable[str]) -> str | None:
     """Learning goals as they may be sent: at most LONGEST_GOALS characters, without names, addresses and numbers.
 
-    names: of the people concerned; each of their words is left out wherever it occurs.
+    names: of the people concerned. A word is left out that holds a part of one anywhere in it, whatever its case and
+    its accents: better a harmless word too many ("algebra" for an Al) than a name that leaves the house.
     """
     if goals is None:
         return None
-    words = {word for name in names for word in re.findall(r"\w{2,}", name)}
-    text = _ADDRESS.sub(_LEFT_OUT, goals)
-    if words:
-        text = re.sub(rf"\b(?:{'|'.join(map(re.escape, sorted(words)))})\b", _LEFT_OUT, text, flags=re.IGNORECASE)
+    parts = {part for name in names for part in _WORD.findall(_fold(name)) if len(part) > 1 or _UNSPACED.match(part)}
+    text = _ADDRESS.sub(_LEFT_OUT, unicodedata.normalize("NFKC", goals))
+    text = "".join(_leave_out_names(text, parts))
     text = re.sub(r"\w*\d\w*", _LEFT_OUT, text)
     text = "".join(character if character.isprintable() else " " for character in text)
     return " ".join(text.split())[:LONGEST_GOALS] or None
 
 
+def _leave_out_names(text: str, parts: set[str]) -> Iterator[str]:
+    for inside, run in groupby(text, key=_is_in_word):
+        word = "".join(run)
+        folded = _fold(word) if inside else ""
+        yield _LEFT_OUT if any(part in folded for part in parts) else word
+
+
+def _is_in_word(character: str) -> bool:
+    """Letters, marks, digits, "_", and what is invisible: a name is one with a soft hyphen in it, too."""
+    return unicodedata.category(character)[0] in "LMN" or character == "_" or unicodedata.category(character) == "Cf"
+
+
+def _fold(text: str) -> str:
+    """Without case, accents and invisible characters."""
+    plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
+    return "".join(c for c in plain if unicodedata.category(c) not in ("Mn", "Mc", "Me", "Cf"))
+
+
 _LEFT_OUT: Final = "…"
 _ADDRESS: Final = re.compile(r"\S+@\S+|\w+://\S+|\bwww\.\S+", re.IGNORECASE)
+_WORD: Final = re.compile(r"[^\W_]+")
+# Han, kana, hangul and bopomofo: one character can be a whole name, and no space parts it from the next word.
+_UNSPACED: Final = re.compile("[\u1100-\u11ff\u3005-\u3007\u3040-\u31ff\u3400-\u9fff\U00020000-\U0003ffff]")

@@ -91,6 +91,31 @@ def test_goals_are_told_without_names_addresses_and_numbers(goals: str | None, t
     assert tell_goals(goals, ["Mia Meyer", "Ada Lovelace"]) == told
 
 
+@pytest.mark.parametrize(
+    ("name", "goals", "told"),
+    [
+        ("李明", "李明想学数学", "…"),
+        ("李明", "数学, 李明, 英语", "数学, …, 英语"),
+        ("李 明", "小明 wants to pass", "… wants to pass"),
+        ("김", "김이 수학을", "… 수학을"),
+        ("Anna Smith", "annas maths, Anna_Smith and _ANNA_ and Smiths'", "… maths, … and … and …'"),
+        ("José", "Jose\u0301 jose JOSÉ JOSE\u0301S José", "… … … … …"),
+        ("Jose", "josé", "…"),
+        ("Jose\u0301 Müller", "José and Mueller, Muller", "… and Mueller, …"),
+        ("Straße", "STRASSE and strasse", "… and …"),
+        ("İpek", "ipek İPEK", "… …"),
+        ("Σοφίας", "ΣΟΦΊΑΣ σοφιασ", "… …"),
+        ("Anna", "An\u00adna, An\u200bna, ａｎｎａ, Ⓐⓝⓝⓐ", "…, …, …, …"),
+        ("O'Brien", "obrien, O’Briens", "…, O’…"),
+        ("Anna S.", "pass maths", "pass maths"),
+        ("Al", "also maths", "… maths"),
+        ("मीना", "मीनाने गणित", "… गणित"),
+    ],
+)
+def test_names_are_left_out_whatever_surrounds_them(name: str, goals: str, told: str) -> None:
+    assert tell_goals(goals, ["Somebody", name]) == told
+
+
 def test_goals_without_known_names() -> None:
     assert tell_goals("pass maths", []) == "pass maths"
 
