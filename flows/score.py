@@ -11,6 +11,7 @@ from prefect import flow, get_run_logger
 from flows.environment import quiet_run_logs
 from records.engine import open_databases
 from scoring.models import load_models
+from scoring.pair_people import read_clock
 from scoring.pairs import predict_pairs
 from scoring.sessions import predict_upcoming as predict_sessions
 from scoring.tutors import score_tutors
@@ -41,6 +42,6 @@ def refresh_matches() -> dict[str, Any]:
     settings = load_settings()
     with open_databases(settings) as databases:
         model = load_models(databases.app, settings, ["match"])["match"]
-        report = predict_pairs(databases.app, model, datetime.now(UTC))
+        report = predict_pairs(databases.app, model, read_clock(databases.app))
     get_run_logger().info("%s", report)
     return asdict(report)

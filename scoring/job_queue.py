@@ -53,6 +53,8 @@ class JobProgress:
 def open_job(engine: Engine, kind: str, subject_id: UUID | None, *, total: int, actor: str) -> UUID:
     """The job of this kind about this subject (a tutor or student; None: everyone) that is open, else a new one.
 
+    A refresh that runs already is not shared: it may have read people before what the caller has just changed.
+
     total: how many pairs it is about, as far as it is known by now.
     """
     values = {"kind": kind, "subject": subject_id, "total": total, "actor": actor}
@@ -134,7 +136,7 @@ _FREE: Final = "(leased_until IS NULL OR leased_until < clock_timestamp())"
 _MINE: Final = "WHERE id = :id AND lease_token = :token AND state = 'running'"
 _FIND_OPEN: Final = text(
     f"SELECT id FROM jobs WHERE {_OPEN} AND kind = :kind AND subject_id IS NOT DISTINCT FROM :subject "
-    "ORDER BY created_at, id LIMIT 1"
+    "AND (state = 'pending' OR kind = 'generate_all') ORDER BY created_at, id LIMIT 1"
 )
 _INSERT: Final = text(
     "INSERT INTO jobs (kind, subject_id, total, actor) VALUES (:kind, :subject, :total, :actor) RETURNING id"

@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 
 from scoring.models import load_models
+from scoring.pair_people import read_clock
 from scoring.pairs import predict_pairs
 from scoring.prediction_report import PredictionReport
 from scoring.sessions import predict_upcoming
@@ -30,7 +31,9 @@ def score_all(
     now: datetime,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> ScoringReport:
-    """Score all tutors, then predict all upcoming sessions and all pairs, as of `now`, with the champions there are.
+    """Score all tutors, then predict all upcoming sessions as of `now` and all pairs, with the champions there are.
+
+    Pairs are predicted as of the database's time after the scoring: it may have changed what they rest on.
 
     progress: called with the step (tutors, sessions, pairs), what of it is done and its total.
     """
@@ -44,5 +47,6 @@ def score_all(
     report("tutors", tutors.computed, tutors.computed)
     sessions = predict_upcoming(engine, models, now, timezone=settings.timezone)
     report("sessions", sessions[0].computed, sessions[0].computed)
-    pairs = predict_pairs(engine, models["match"], now, progress=lambda at: report("pairs", at.done, at.total))
+    as_of = read_clock(engine)
+    pairs = predict_pairs(engine, models["match"], as_of, progress=lambda at: report("pairs", at.done, at.total))
     return ScoringReport(tutors=tutors, predictions=(*sessions, pairs))

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, text
 from features.catalogue_tutor import HIGH_RISK_PERCENT, WINDOW_DAYS
 from records.known import RECORD_KNOWN
 from records.locking import run_alone, run_in_part
+from records.people import NEXT_CHANGE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +30,10 @@ def score_tutors(engine: Engine, now: datetime, *, tutors: Sequence[str] | None 
 
     A session counts for W days where it was scheduled in (now − W, now] and its booking and outcome were known before
     `now`; a reschedule counts where the tutor initiated it. Rates are percentages, null without a session; the trend is
-    the rate of 7 days minus that of 30 as fractions, null without a session in 30 days. A row that would not
+    the rate of 7 days minus that of 30 as fractions, null without a session in either. A row that would not
     change is not rewritten, so `last_calculated_at` tells since when the numbers stand. The day of the history
-    is that of `now` in UTC.
+    is that of `now` in UTC. Where the figures of 30 days change, on which match predictions rest, so do the tutor's
+    inputs.
 
     Of two runs at once the second waits and then reads what is there by then. Scores never go back: where one of these
     tutors was scored as of a later moment already, that moment is taken for `now`.
@@ -76,6 +78,8 @@ _SCORES: Final = [
     "is_high_risk",
     "risk_threshold",
 ]
+
+_MATCH_FIGURES: Final = ("total_sessions_30d", "tutor_reschedules_30d", "is_high_risk")
 
 
 def _upsert(table: str, key: str, values: str, also: dict[str, str]) -> str:
@@ -124,7 +128,17 @@ _STATEMENT: Final = text(
         FROM counts
     ), written AS ({
         _upsert("tutor_scores", "tutor_id", "new.tutor_id", {"last_calculated_at": ":now", "updated_at": "now()"})
-    }), kept AS ({_upsert("tutor_score_history", "tutor_id, day", "new.tutor_id, (:now AT TIME ZONE 'UTC')::date", {})})
+    }), kept AS ({
+        _upsert("tutor_score_history", "tutor_id, day", "new.tutor_id, (:now AT TIME ZONE 'UTC')::date", {})
+    }), other AS (
+        SELECT t.id FROM tutors t JOIN scored new ON new.tutor_id = t.id
+        LEFT JOIN tutor_scores old ON old.tutor_id = t.id
+        WHERE ({", ".join(f"old.{name}" for name in _MATCH_FIGURES)})
+            IS DISTINCT FROM ({", ".join(f"new.{name}" for name in _MATCH_FIGURES)})
+        ORDER BY t.id FOR NO KEY UPDATE OF t
+    ), told AS (
+        UPDATE tutors t SET inputs_changed_at = {NEXT_CHANGE.format(person="t")} FROM other WHERE t.id = other.id
+    )
     SELECT (SELECT count(*) FROM scored) AS computed, (SELECT count(*) FROM written) AS written,
         (SELECT count(*) FROM scored WHERE is_high_risk) AS high_risk
     """

@@ -11,6 +11,7 @@ from modelling.artifact import Artifact
 from modelling.store import promote, save_challenger
 from scoring.jobs import score_all
 from scoring.models import load_models
+from scoring.pairs import students_to_predict
 from tests.scoring.conftest import NOW, Records, days_ago
 from tqs.errors import ModelError
 from tqs.settings import Settings
@@ -47,6 +48,15 @@ def test_scores_all_in_order_with_the_champions_there_are(engine: Engine, record
     assert records.rows("SELECT probability FROM session_reschedule_predictions WHERE target = 'reschedule'") == [
         (1.0,)
     ]
+
+
+def test_the_pairs_are_fresh_after_the_scores(engine: Engine, records: Records, settings: Settings) -> None:
+    """Scores change what pairs rest on: pairs of the same moment would be out of date as soon as they were stored."""
+    records.session(records.tutor(1), days_ago(1), "rescheduled")
+    records.student(1)
+    for now in (NOW, NOW + timedelta(days=40)):
+        score_all(engine, settings, now)
+        assert students_to_predict(engine, "rule") == []
 
 
 def test_the_thresholds_are_those_of_the_settings(engine: Engine, settings: Settings) -> None:

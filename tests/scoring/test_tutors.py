@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import numpy as np
 import pytest
@@ -134,6 +134,34 @@ def test_rewrites_only_what_differs(engine: Engine, records: Records) -> None:
     assert after[moved] != before[moved]
     calculated = dict(records.rows("SELECT tutor_id::text, last_calculated_at FROM tutor_scores"))
     assert calculated == {moved: NOW + timedelta(hours=1), still: NOW}
+
+
+def test_inputs_change_with_the_figures_of_30_days_only(engine: Engine, records: Records) -> None:
+    names = ("moved", "reduced", "week", "still")
+    people = {name: records.tutor(number) for number, name in enumerate(names)}
+    for tutor in people.values():
+        records.session(tutor, days_ago(3))
+    records.session(people["week"], days_ago(6.99))
+    records.session(people["reduced"], days_ago(29.99))
+    moved = records.session(people["moved"], days_ago(1), "completed")
+    score_tutors(engine, NOW)
+
+    def changed_at() -> dict[str, datetime]:
+        found = dict(records.rows("SELECT id::text, inputs_changed_at FROM tutors"))
+        return {name: found[tutor] for name, tutor in people.items()}
+
+    before = changed_at()
+    records.execute(f"UPDATE sessions SET status = 'rescheduled' WHERE id = '{moved}'")
+    records.execute(
+        "INSERT INTO reschedules (session_id, initiator, original_time, cancelled_at) "
+        f"VALUES ('{moved}', 'tutor', '{days_ago(1)}', '{days_ago(2)}')"
+    )
+    score_tutors(engine, NOW + timedelta(hours=1))
+    after = changed_at()
+
+    assert {name for name in names if after[name] > before[name]} == {"moved", "reduced"}
+    assert score_tutors(engine, NOW + timedelta(hours=1), tutors=[people["moved"]]).written == 0
+    assert changed_at() == after
 
 
 def test_history_holds_one_row_a_day(engine: Engine, records: Records) -> None:
