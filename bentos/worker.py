@@ -14,9 +14,9 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from access.ring import KeyRing, read_key_ring
@@ -27,7 +27,7 @@ from bentos.pair_batch import PairBatch
 from bentos.refresher import Refresher
 from bentos.serving import ServingModels
 from modelling.store import read_champion_versions
-from records.engine import Databases
+from records.engine import Databases, create_app_engine
 from scoring.explainer import Explainer
 from scoring.job_queue import are_jobs_waiting
 from scoring.language_model import open_language_model
@@ -41,6 +41,8 @@ SHORTEST_BEAT_S: Final = 0.25
 MODEL_CHECK_S: Final = 2.0
 STALE_S: Final = 2.5  # no beat for so long: the database hangs
 BEAT_TIMEOUT_MS: Final = 2_000
+LOCK_TIMEOUT_MS: Final = 2_000  # for which a request waits for another's lock
+STATEMENT_TIMEOUT_MS: Final = 25_000  # less than a request has
 NOTES_S: Final = 10.0  # each is a commit, after which lists and details are read anew
 
 
@@ -71,16 +73,19 @@ class Worker:
     def __init__(self, settings: Settings, databases: Databases) -> None:
         self.settings = settings
         self.engine = databases.app
-        self.models = ServingModels(databases.app, settings)
+        _limit_waiting(databases.app)
+        # Requests that wait for the database hold the connections of its pool: what keeps the worker alive has its own.
+        self._heart = create_app_engine(databases.app.url)
+        self.models = ServingModels(self._heart, settings)
         self.answers = Answers(databases.app.url)
         self.gate = Gate(settings)
         self.explainer = Explainer(databases.app, open_language_model(settings))
         self.pair_batch = PairBatch(self.answers)
-        self.jobs = JobStarter(databases.app)
+        self.jobs = JobStarter(self._heart)
         self.refresher = Refresher(databases.app, lambda: self.match_model)
         self.pulse = Pulse(-STALE_S, None, None, {}, "not asked yet")
-        # Two threads of our own: a database that hangs must not use up those that answer requests.
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="heart")
+        # Threads of our own, one a task: a database that hangs must not use up those that answer requests.
+        self._pool = ThreadPoolExecutor(4, thread_name_prefix="heart")
         self._wanted = asyncio.Event()
         self._beaten = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -114,6 +119,7 @@ class Worker:
         await self.answers.stop()
         await self.explainer.close()
         self.engine.dispose()
+        self._heart.dispose()
         self.gate.close()
 
     @property
@@ -162,7 +168,7 @@ class Worker:
                 await self._run(self._write_notes)
 
     def _write_notes(self) -> None:
-        self.gate.write_notes(self.engine)
+        self.gate.write_notes(self._heart)
 
     async def _keep_models_fresh(self) -> None:
         while True:
@@ -201,7 +207,7 @@ class Worker:
             self.pulse = found
 
     def _read_state(self) -> Pulse:
-        with self.engine.begin() as connection:
+        with self._heart.begin() as connection:
             connection.execute(text(f"SET LOCAL statement_timeout = {BEAT_TIMEOUT_MS}"))
             row = connection.execute(_QUEUE).one()
             keys = read_key_ring(connection, self.settings.api_key)
@@ -209,6 +215,15 @@ class Worker:
             jobs_wait = are_jobs_waiting(connection)
         queue = Queue(row.pending, row.failed, row.oldest_seconds)
         return Pulse(time.monotonic(), keys, queue, champions, jobs_wait=jobs_wait)
+
+
+def _limit_waiting(engine: Engine) -> None:
+    """Let no statement of a request outlast the request, nor wait long for a lock: both are told as 503."""
+
+    @event.listens_for(engine, "do_connect")
+    def _add_limits(_dialect: Any, _record: Any, _positional: Any, arguments: dict[str, Any]) -> None:
+        limits = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
+        arguments["options"] = f"{arguments.get('options', '')} {limits}".strip()
 
 
 _QUEUE: Final = text(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -172,3 +173,34 @@ def test_the_champions_are_asked_for_under_the_time_limit_of_a_beat(
             assert "statement timeout" in worker.pulse.error
 
     run_worker(database_url, tmp_path, steps)
+
+
+def test_requests_that_hold_every_connection_stop_no_heartbeat(
+    database_url: URL, engine: Engine, tmp_path: Path
+) -> None:
+    async def steps(worker: Worker) -> None:
+        with contextlib.ExitStack() as held:
+            for _ in range(15):
+                held.enter_context(worker.engine.connect())
+            key = create_key(engine, "late", scopes=["read"])
+            async with asyncio.timeout(5):
+                while (ring := await worker.newer_keys()) is None or ring.verify(key, datetime.now(UTC)) is None:
+                    pass
+            assert worker.is_healthy
+
+    run_worker(database_url, tmp_path, steps)
+
+
+def test_no_request_waits_for_ever(database_url: URL, engine: Engine, tmp_path: Path) -> None:
+    async def steps(worker: Worker) -> None:
+        assert read_limits(worker.engine) == ("2s", "25s", "UTC")
+        assert read_limits(engine) == ("0", "0", "UTC")
+
+    run_worker(database_url, tmp_path, steps)
+
+
+def read_limits(engine: Engine) -> tuple[str, ...]:
+    with engine.connect() as connection:
+        return tuple(
+            str(connection.scalar(text(f"SHOW {name}"))) for name in ("lock_timeout", "statement_timeout", "timezone")
+        )
