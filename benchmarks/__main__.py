@@ -1,5 +1,7 @@
 """Run every benchmark, write `benchmarks/results.json` and print the table: `python -m benchmarks [--full] [NAME ...]`.
 
+Where some are named, only their rows are measured and written anew.
+
 Each figure stands beside its limit or its peer, measured in the same run: `ratio` is ours to the limit, `target` what
 it has to keep (`ok`). Exit status 1 where one does not.
 """
@@ -9,12 +11,9 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
-import os
 import pkgutil
-import platform
 import sys
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +31,10 @@ def main() -> int:
         print(f"{name} ...", file=sys.stderr, flush=True)
         rows += importlib.import_module(f"benchmarks.{name}").run(full=arguments.full)
         print(f"{name} took {time.monotonic() - started:.0f} s", file=sys.stderr, flush=True)
-    machine = {
-        "python": platform.python_version(),
-        "cpus": os.cpu_count(),
-        "measured_at": datetime.now(UTC).isoformat(),
-    }
-    if not arguments.names:
-        RESULTS.write_text(json.dumps({"machine": machine, "results": rows}, indent=1) + "\n", encoding="utf-8")
+    kept = [] if not arguments.names or not RESULTS.exists() else json.loads(RESULTS.read_text(encoding="utf-8"))
+    measured = {row["name"] for row in rows}
+    results = [*(row for row in kept if row["name"] not in measured), *rows]
+    RESULTS.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print_results(rows)
     return 0 if all(row["ok"] for row in rows) else 1
 
