@@ -11,6 +11,7 @@ import numpy as np
 import psycopg2
 from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from modelling.risk import RISK_LEVELS
 from modelling.store import read_champion_versions
@@ -89,7 +90,10 @@ def store_pairs(engine: Engine, model: ServedModel, block: PairBlock, now: datet
             if len(block) > SMALL_PAIRS and not connection.scalar(_NEEDS_CARE, _people(block)):
                 return Stored(copy_rows(connection, match_predictions, _columns(model, block, now)), 0)
             return _upsert(connection, model, block, now)
-    except (psycopg2.IntegrityError, psycopg2.errors.DeadlockDetected):
+    except (DBAPIError, psycopg2.Error) as error:  # COPY goes past SQLAlchemy, which wraps those of all else
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        if not isinstance(cause, psycopg2.IntegrityError | psycopg2.errors.DeadlockDetected):
+            raise
         # Meanwhile someone stored a pair of the block, or deleted a person: the upsert minds both.
         with engine.begin() as connection:
             _begin(connection, model, block)
@@ -105,6 +109,7 @@ def remove_inactive_pairs(engine: Engine) -> int:
 def _begin(connection: Connection, model: ServedModel, block: PairBlock) -> None:
     """Wait for whoever stores a large block, then make sure that `model` still is the one to answer.
 
+    Changes of the block's people that are not committed yet are waited for, and none is made until the block is stored.
     A champion that was refused when it was loaded does not count: what answers in its place is not called that.
     """
     if len(block) > SMALL_PAIRS:
@@ -115,6 +120,9 @@ def _begin(connection: Connection, model: ServedModel, block: PairBlock) -> None
             f"{champion} is the champion of match by now, these pairs were predicted by {model.version}; "
             "the rest of them was left: predict the pairs anew"
         )
+    people = _people(block)
+    for lock in _LOCKS:
+        connection.execute(lock, people)
 
 
 def _upsert(connection: Connection, model: ServedModel, block: PairBlock, now: datetime) -> Stored:
@@ -169,6 +177,10 @@ _VALUES: Final = (
 _WRITTEN: Final = (*_VALUES, "created_at", "updated_at")
 _CHANGED: Final = (*_VALUES, "updated_at")
 _INSIDE: Final = "student_id = ANY(CAST(:students AS uuid[])) AND tutor_id = ANY(CAST(:tutors AS uuid[]))"
+_LOCKS: Final = [
+    text(f"SELECT FROM {people} WHERE id = ANY(CAST(:{people} AS uuid[])) ORDER BY id FOR SHARE")
+    for people in ("tutors", "students")
+]
 _NEEDS_CARE: Final = text(
     f"""
     SELECT EXISTS (SELECT FROM match_predictions WHERE {_INSIDE})

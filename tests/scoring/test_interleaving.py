@@ -8,8 +8,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
+import psycopg2
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 import scoring.pair_store
 from benchmarks._model import make_artifact
@@ -166,3 +168,70 @@ def test_an_unchanged_pair_that_a_change_made_stale_is_fresh_again(
     assert (report.written, report.created, report.unchanged) == (3, 0, 3)
     assert students_to_predict(engine, "v1") == []
     assert len(students_to_predict(engine, "v2")) == 3
+
+
+@pytest.mark.parametrize("small", [0, 20_000])
+@pytest.mark.parametrize("who", ["students", "tutors"])
+def test_a_change_that_is_not_committed_yet_is_waited_for(
+    engine: Engine,
+    records: Records,
+    pairs: tuple[list[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    who: str,
+    small: int,
+) -> None:
+    """Neither the reading nor the storing would see it, and it is older than the moment of the prediction."""
+    monkeypatch.setattr(scoring.pair_store, "SMALL_PAIRS", small)
+    person = pairs[who == "tutors"][0]
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as change:
+            change.exec_driver_sql(f"UPDATE {who} SET inputs_changed_at = clock_timestamp() WHERE id = '{person}'")
+            run = pool.submit(predict_pairs, engine, MODEL, read_clock(engine))
+            wait_for_lock(records, run)
+        assert run.result().written == {"students": 4, "tutors": 3}[who]
+
+
+def test_a_stale_pair_of_the_same_value_loses_its_reasons(
+    engine: Engine, records: Records, pairs: tuple[list[str], list[str]]
+) -> None:
+    """They tell of inputs that may be others by now; those of a pair that is fresh stay."""
+    _, tutors = pairs
+    predict_pairs(engine, MODEL, read_clock(engine))
+    records.execute("UPDATE match_predictions SET contributions = '[]', ai_explanation = 'they fit'")
+    records.execute(f"UPDATE tutors SET inputs_changed_at = clock_timestamp() WHERE id = '{tutors[0]}'")
+
+    predict_pairs(engine, MODEL, read_clock(engine))
+
+    kept = "SELECT DISTINCT contributions, ai_explanation FROM match_predictions WHERE tutor_id"
+    assert records.rows(f"{kept} = '{tutors[0]}'") == [(None, None)]
+    assert records.rows(f"{kept} = '{tutors[1]}'") == [([], "they fit")]
+
+
+@pytest.mark.parametrize("error", [psycopg2.errors.DeadlockDetected, psycopg2.errors.ForeignKeyViolation])
+def test_a_deadlock_or_a_person_deleted_meanwhile_is_no_failure(
+    engine: Engine,
+    pairs: tuple[list[str], list[str]],
+    monkeypatch: pytest.MonkeyPatch,
+    error: type[psycopg2.Error],
+) -> None:
+    """SQLAlchemy wraps what its own statements raise."""
+    upsert, failures = scoring.pair_store._upsert, iter([DBAPIError.instance("", {}, error(), psycopg2.Error)])
+
+    def fail_once(*arguments: Any) -> Any:
+        for failure in failures:
+            raise failure
+        return upsert(*arguments)
+
+    monkeypatch.setattr(scoring.pair_store, "_upsert", fail_once)
+    assert predict_pairs(engine, MODEL, NOW).written == 6
+
+
+def test_any_other_failure_is_one(
+    engine: Engine, pairs: tuple[list[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise DBAPIError.instance("", {}, psycopg2.errors.DiskFull("full"), psycopg2.Error)
+
+    monkeypatch.setattr(scoring.pair_store, "_upsert", fail)
+    with pytest.raises(OperationalError, match="full"):
+        predict_pairs(engine, MODEL, NOW)
