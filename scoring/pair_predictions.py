@@ -85,16 +85,20 @@ def predict_known(model: ServedModel, pairs: Mapping[Pair, PairInputs]) -> str:
         strict=True,
     )
     rows = [
-        (*pair, inputs.student_changed, inputs.tutor_changed, inputs.now, model.version, model.fallback, *row)
+        (*pair, inputs.student_changed, inputs.tutor_changed, inputs.now, *_describe(model), *row)
         for (pair, inputs), row in zip(pairs.items(), measures, strict=True)
     ]
     return to_json([dict(zip(_MADE, row, strict=True)) for row in rows]).decode()
 
 
 def read_stored(answer: bytes | None) -> dict[Pair, bytes]:
-    """What STORE_PAIRS answered, by pair: each prediction as READ_PAIR answers it."""
+    """What STORE_PAIRS answered, by pair, stored or not: each prediction as READ_PAIR answers it."""
     found = [] if answer is None else from_json(answer)
     return {(UUID(student), UUID(tutor)): prediction.encode() for student, tutor, prediction in found}
+
+
+def _describe(model: ServedModel) -> tuple[str, bool, bool]:
+    return model.version, model.fallback, model.refusal is not None
 
 
 def _columns(found: Sequence[Mapping[str, Any]], names: tuple[str, ...]) -> dict[str, Float64]:
@@ -144,6 +148,7 @@ _MADE: Final = {
     "now": "timestamptz",
     "model_version": "text",
     "fallback": "boolean",
+    "champion_is_refused": "boolean",
     "churn_probability": "float8",
     "risk_level": "text",
     **dict.fromkeys(PairBlock.STORED_FEATURES, "float8"),
@@ -151,17 +156,32 @@ _MADE: Final = {
 }
 _VALUES: Final = ("model_version", "fallback", *MEASURES, "contributions")
 _SAME: Final = " AND ".join(f"p.{name} = excluded.{name}" for name in ("model_version", *MEASURES))
+_UNSTORED: Final = {name: f"c.{name}" for name in ANSWERED} | {
+    "id": "coalesce(p.id, gen_random_uuid())",
+    "ai_explanation": "null",
+    "created_at": "coalesce(p.created_at, c.now)",
+    "updated_at": "c.now",
+}
 # An explanation stays while nothing that it tells has changed. Rows are written in the order of their pairs, so that
-# two statements at once never wait for each other in a ring.
+# two statements at once never wait for each other in a ring; one who is just being changed is not waited for.
 STORE_PAIRS: Final = f"""
     WITH made AS (
         SELECT * FROM jsonb_to_recordset($1::jsonb) AS m ({", ".join(f"{name} {kind}" for name, kind in _MADE.items())})
+    ), valid AS (
+        SELECT m.* FROM made m
+        JOIN students s ON s.id = m.student_id AND s.inputs_changed_at = m.student_changed
+        JOIN tutors t ON t.id = m.tutor_id AND t.inputs_changed_at = m.tutor_changed AND t.is_active
+    ), held AS (
+        SELECT m.* FROM made m
+        JOIN students s ON s.id = m.student_id AND s.inputs_changed_at = m.student_changed
+        JOIN tutors t ON t.id = m.tutor_id AND t.inputs_changed_at = m.tutor_changed AND t.is_active
+        WHERE m.champion_is_refused OR NOT EXISTS (
+            SELECT FROM models WHERE target = 'match' AND alias = 'champion' AND version <> m.model_version)
+        FOR SHARE OF s, t SKIP LOCKED
     ), stored AS (
         INSERT INTO match_predictions AS p (student_id, tutor_id, {", ".join(_VALUES)}, created_at, updated_at)
         SELECT m.student_id, m.tutor_id, {", ".join(f"m.{name}" for name in _VALUES)}, m.now, m.now
-        FROM made m
-        JOIN students s ON s.id = m.student_id AND s.inputs_changed_at = m.student_changed
-        JOIN tutors t ON t.id = m.tutor_id AND t.inputs_changed_at = m.tutor_changed AND t.is_active
+        FROM held m
         ORDER BY m.student_id, m.tutor_id
         ON CONFLICT (student_id, tutor_id) DO UPDATE SET
             {", ".join(f"{name} = excluded.{name}" for name in (*_VALUES, "updated_at"))},
@@ -171,11 +191,18 @@ STORE_PAIRS: Final = f"""
             ) THEN p.ai_explanation END
         WHERE p.updated_at <= excluded.updated_at
         RETURNING student_id, tutor_id, {json_object(json_columns(ANSWERED, "p"))}::text AS answer
+    ), unstored AS (
+        SELECT c.student_id, c.tutor_id, {json_object(_UNSTORED)}::text AS answer
+        FROM valid c LEFT JOIN match_predictions p USING (student_id, tutor_id)
+        WHERE NOT EXISTS (SELECT FROM held h WHERE h.student_id = c.student_id AND h.tutor_id = c.tutor_id)
     )
-    SELECT json_agg(json_build_array(student_id, tutor_id, answer))::text FROM stored"""
+    SELECT json_agg(json_build_array(student_id, tutor_id, answer))::text
+    FROM (SELECT * FROM stored UNION ALL SELECT * FROM unstored) answered"""
 """$1 what `predict_known` gives; `read_stored` reads the answer.
 
-A pair that is not in it: something that it rests on has changed since, or a later prediction is stored.
+Answered and not stored is a pair while someone is changing one of the two, so that it may be out of date at once, and
+one by a model that is not the champion by now: the predictions of that one stay.
+A pair that is not in the answer: something that it rests on has changed since, or a later prediction is stored.
 """
 
 WHO_IS_MISSING: Final = """

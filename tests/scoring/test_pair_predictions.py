@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -9,8 +10,10 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from benchmarks._model import make_artifact
 from features.catalogue import names_of
 from features.table import pair_features
+from modelling.store import promote, save_challenger
 from records.reading import read_history
 from scoring.explanations import explain_matches
 from scoring.models import ServedModel
@@ -32,6 +35,7 @@ from tests.scoring.conftest import Records, serve, uid
 
 MODEL, RULE = serve("match"), serve("match", rule=True)
 NOBODY = uid("nobody", 1)
+TOLD = ("id", "created_at", "updated_at")
 
 
 @pytest.fixture
@@ -190,6 +194,46 @@ def test_a_later_prediction_stays(engine: Engine, pair: tuple[UUID, UUID]) -> No
 
     assert store(engine, pair, early) is None
     assert read(engine, pair) == late
+
+
+@pytest.mark.parametrize("who", ["students", "tutors"])
+@pytest.mark.parametrize("stored_before", [False, True])
+def test_while_someone_is_being_changed_a_prediction_is_answered_and_not_stored(
+    engine: Engine, records: Records, pair: tuple[UUID, UUID], who: str, stored_before: bool
+) -> None:
+    """Stored, it would seem fresh when the change is committed: it was made after that."""
+    if stored_before:
+        make(engine, pair, RULE)
+    before = records.rows("SELECT * FROM match_predictions")
+    with engine.begin() as connection:
+        person = pair[who == "tutors"]
+        connection.exec_driver_sql(f"UPDATE {who} SET inputs_changed_at = clock_timestamp() WHERE id = '{person}'")
+        made = make(engine, pair)
+    assert tuple(made) == ANSWERED
+    assert (made["student_id"], made["tutor_id"], made["model_version"]) == (str(pair[0]), str(pair[1]), "v1")
+    assert len(made["contributions"]) == 5
+    assert records.rows("SELECT * FROM match_predictions") == before
+    if stored_before:
+        assert made["id"] == str(before[0].id)
+
+    stored = make(engine, pair)
+    assert {k: v for k, v in stored.items() if k not in TOLD} == {k: v for k, v in made.items() if k not in TOLD}
+    assert read(engine, pair) == stored
+
+
+def test_a_model_that_was_replaced_answers_and_stores_nothing(
+    engine: Engine, records: Records, pair: tuple[UUID, UUID]
+) -> None:
+    for seed, before in ((1, None), (2, "v1")):
+        version = save_challenger(engine, make_artifact("match", seed=seed)).version
+        promote(engine, "match", version, expected_champion=before, reason="a test", actor="test")
+    refused = replace(RULE, refusal="v2 is damaged")
+    for old in (MODEL, RULE):
+        assert make(engine, pair, old)["model_version"] == old.version
+        assert records.rows("SELECT FROM match_predictions") == []
+
+    assert make(engine, pair, refused)["model_version"] == "rule"  # it answers in the place of the champion
+    assert records.rows("SELECT model_version FROM match_predictions") == [("rule",)]
 
 
 def test_nobody_is_named(engine: Engine, records: Records, pair: tuple[UUID, UUID]) -> None:
