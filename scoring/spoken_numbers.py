@@ -30,11 +30,14 @@ def read_quantities(text: str) -> set[Quantity]:
     Raises
     ------
     UnreadableNumberError
-        for "0,3", ".5", "1.2.3", "v3", "10k", "-5", "½", "三" and the like.
+        for "0,3", ".5", "1.2.3", "v3", "10k", "-5", "½", "三", "tenfold", "a couple", "a sixth", "quadrupled", "a
+        billion", "one in five" and the like.
     """
     if any(character.isnumeric() and not character.isascii() for character in text):
         raise UnreadableNumberError("a numeral other than 0 to 9")
-    spoken = text.lower()
+    spoken = text.casefold()
+    if _UNREADABLE.search(spoken) or _ONE_IN.search(spoken) or _OTHER_PART.search(_PART.sub("", spoken)):
+        raise UnreadableNumberError("a number that is said in words other than those that are read")
     digits = {_read_digits(match, spoken) for match in _DIGITS.finditer(spoken)}
     words = {quantity for match in _WORDS.finditer(spoken) for quantity in _read_words(match, spoken)}
     parts = {Quantity(_PARTS[match["part"]] * _SMALL.get(match["many"], 1)) for match in _PART.finditer(spoken)}
@@ -83,12 +86,36 @@ _PART: Final = re.compile(
     rf"\b(?:(?P<many>a|{_NUMBER})[ -](?=half|third|quarter|fifth|tenth)|(?=half|halves))"
     r"(?P<part>half|halves|third|quarter|fifth|tenth)s?\b"
 )
-_TIMES: Final = {"twice": 2, "double": 2, "doubled": 2, "thrice": 3, "triple": 3, "tripled": 3}
+_OTHER_PART: Final = re.compile(r"\b(?:third|quarter|fifth|tenth)(?:s\b|[ -]of\b)")
+_TIMES: Final = {
+    "twice": 2,
+    **dict.fromkeys(["double", "doubles", "doubled", "doubling"], 2),
+    "thrice": 3,
+    **dict.fromkeys(["triple", "triples", "tripled", "tripling", "treble", "trebles", "trebled", "trebling"], 3),
+}
 _TIME: Final = re.compile(rf"\b(?:{'|'.join(_TIMES)})\b")
 # "one" and "two" count something where one of these follows, at once or after two words more.
 _COUNTED: Final = re.compile(
     r"[ -](?:[a-z]+ ){0,2}(?:(?:year|month|week|day|hour|minute|session|lesson|time|point|level|step|tutoring"
     rf"|reschedule|cancellation|no-show)s?\b|out of\b|of (?:\d|{_NUMBER}\b))"
+)
+_UNREADABLE: Final = re.compile(
+    r"\b(?:"
+    r"\w*folds?"  # tenfold, two-fold
+    r"|couples?"
+    r"|(?!coupl|doubl|tripl)\w+upl(?:e|es|ed|ing|y|icate|icated)"  # quadruple; "coupled with" is none
+    r"|(?!million\b)\w*illi(?:ons?|onths?|ards?)|lakhs?|crores?|myriads?"
+    r"|halv(?:e|ed|ing)"
+    # From the fourth on an ordinal is as likely a fraction, and as a place in a row it is no number that was supplied.
+    r"|(?:fourth|sixth|seventh|eighth|ninth|eleventh|twelfth|\w+teenth|\w+tieth|hundredth|thousandth)s?"
+    r")\b"
+)
+_COUNT: Final = rf"(?:\d%?|\b{_NUMBER}\b)"
+# "one in five", "1 in every 4", "three lessons in ten"; not "4 sessions in 30 days".
+_ONE_IN: Final = re.compile(
+    rf"{_COUNT}[\s–—-]+(?P<noun>[a-z]+[\s–—-]+)?in[\s–—-]+"
+    rf"(?:(?:a|an|any|each|every|about|around|roughly|nearly|almost|some)[\s–—-]+){{0,3}}[\d.,]*{_COUNT}"
+    r"(?(noun)(?![\d.,]*[\s–—-]+(?:minute|hour|day|week|month|year)))"
 )
 
 
