@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import threading
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bentos import body as body_module
-from bentos.body import BodyError, ClientGone, Receive, check_json, read_body, replay_body
+from bentos.body import BodyError, ClientGone, Receive, check_json, read_body, replay_body, take_body
 from tests.bentos.loops import run_coroutine
 
 
@@ -125,6 +126,38 @@ HARMLESS = {
 @pytest.mark.parametrize("body", HARMLESS.values(), ids=HARMLESS.keys())
 def test_harmless_json_passes(body: bytes) -> None:
     check_json(body)
+
+
+def test_harmless_texts_start_no_walk(monkeypatch: pytest.MonkeyPatch) -> None:
+    def walk(_: object) -> None:
+        raise AssertionError
+
+    monkeypatch.setattr(body_module, "_check_numbers", walk)
+    check_json(HARMLESS["what only looks like it"])
+
+
+def test_a_large_body_is_checked_beside_the_event_loop(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[int] = []
+    monkeypatch.setattr(body_module, "check_json", lambda _: threads.append(threading.get_ident()))
+
+    async def stays_on_the_loop(size: int) -> bool:
+        body = b"[" + b" " * (size - 2) + b"]"
+        receive = await take_body("POST", {b"content-type": b"application/json"}, (), arriving([body]), 10**6)
+        assert (await receive())["body"] == body
+        return threads.pop() == threading.get_ident()
+
+    assert run_coroutine(stays_on_the_loop(64 * 1024))
+    assert not run_coroutine(stays_on_the_loop(64 * 1024 + 1))
+
+
+@pytest.mark.parametrize("backslashes", range(1, 7))
+def test_a_nul_is_one_after_an_odd_number_of_backslashes(backslashes: int) -> None:
+    body = b'["a' + b"\\" * backslashes + b'u0000"]'
+    if backslashes % 2:
+        with pytest.raises(BodyError, match="NUL"):
+            check_json(body)
+    else:
+        check_json(body)
 
 
 JSON_VALUES = st.recursive(
