@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection, text
 
@@ -27,10 +28,15 @@ class Counts:
 
 
 def upsert_people(connection: Connection, form: Form, present: Sequence[str], source: str) -> Counts:
-    """Merge `staged` into tutors or students; a row counts as inserted where the person is new."""
+    """Merge `staged` into tutors or students; a row counts as inserted where the person is new.
+
+    Someone else's change of one of these people is waited for first: what the rows change, they change after that.
+    """
     people, versions, key = _tables(form)
     profile = PROFILE_COLUMNS[form.kind]
     own = [name for name in ("name", "email", "is_active") if name in present]
+    locked = f"SELECT FROM {people} WHERE id IN (SELECT id FROM staged) ORDER BY id FOR NO KEY UPDATE"
+    connection.execute(text(f"SELECT count(*) FROM ({locked}) locked"))
     _resolve(connection, form, present)
     counts = connection.execute(
         text(f"""
@@ -57,9 +63,9 @@ def upsert_people(connection: Connection, form: Form, present: Sequence[str], so
         """),
         {"source": source},
     ).one()
-    show_current_profiles(connection, form, "SELECT id FROM resolved")
     if people == "students":
         _link_sessions(connection)
+    show_current_profiles(connection, form, "SELECT id FROM resolved")
     return Counts(*counts)
 
 
@@ -75,9 +81,10 @@ def show_current_profiles(connection: Connection, form: Form, whose: str) -> Non
         UPDATE {people} p SET (updated_at, inputs_changed_at, {", ".join(profile)})
             = ROW (now(), {NEXT_CHANGE.format(person="p")}, {_list("v", profile)})
         FROM (SELECT DISTINCT ON ({key}) * FROM {versions} WHERE {key} IN ({whose})
-              ORDER BY {key}, valid_from <= now() DESC, abs(extract(epoch FROM valid_from - now()))) v
+              ORDER BY {key}, valid_from <= :now DESC, abs(extract(epoch FROM valid_from - :now))) v
         WHERE v.{key} = p.id AND ({_list("p", profile)}) IS DISTINCT FROM ({_list("v", profile)})
-        """)
+        """),
+        {"now": _read_clock(connection)},
     )
 
 
@@ -92,20 +99,21 @@ def _resolve(connection: Connection, form: Form, present: Sequence[str]) -> None
         text(f"""
         CREATE TEMP TABLE resolved ON COMMIT DROP AS
         SELECT *, 1 = row_number()
-            OVER (PARTITION BY id ORDER BY valid_from <= now() DESC, valid_from DESC) AS is_newest
+            OVER (PARTITION BY id ORDER BY valid_from <= :now DESC, valid_from DESC) AS is_newest
         FROM (
             SELECT s.line, s.id, s.external_id, {others}, {whole}, p.id IS NULL AS is_new,
                 CASE WHEN s.valid_from IS NOT NULL THEN s.valid_from
                      WHEN v.valid_from IS NULL OR count(*) OVER (PARTITION BY s.id) > 1 THEN {ALWAYS}
                      WHEN ({whole}) IS NOT DISTINCT FROM ({_list("v", profile)}) THEN v.valid_from
-                     ELSE now() END AS valid_from
+                     ELSE :now END AS valid_from
             FROM staged s LEFT JOIN {people} p ON p.id = s.id
             LEFT JOIN LATERAL (
-                SELECT * FROM {versions} WHERE {key} = s.id AND valid_from <= coalesce(s.valid_from, now())
+                SELECT * FROM {versions} WHERE {key} = s.id AND valid_from <= coalesce(s.valid_from, :now)
                 ORDER BY valid_from DESC LIMIT 1
             ) v ON true
         ) whole
-        """)
+        """),
+        {"now": _read_clock(connection)},
     )
     connection.execute(text("ANALYZE resolved"))
 
@@ -118,6 +126,12 @@ def _link_sessions(connection: Connection) -> None:
             "WHERE s.student_id = r.external_id"
         )
     )
+
+
+def _read_clock(connection: Connection) -> datetime:
+    """The time now, which is later than that of all changes whose locks were waited for; now() may not be."""
+    now: datetime = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
+    return now
 
 
 def _tables(form: Form) -> tuple[str, str, str]:

@@ -138,7 +138,7 @@ def test_a_changed_profile_without_a_date_is_a_version_from_now_on(engine: Engin
     assert what(put("students", "id,name,age\npia,Pia,13\n")) == (0, 0, 1, 0)
     versions = rows(
         engine,
-        "SELECT v.age, v.urgency_level, v.recorded_at, v.valid_from = i.imported_at FROM student_profiles v, "
+        "SELECT v.age, v.urgency_level, v.recorded_at, v.valid_from >= i.imported_at FROM student_profiles v, "
         "(SELECT imported_at FROM imports WHERE updated = 1 AND kind = 'students') i ORDER BY v.valid_from",
     )
     assert versions == [(12, 3, None, False), (13, 3, None, True)]

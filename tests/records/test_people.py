@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -224,6 +226,36 @@ def test_an_import_that_changes_a_profile_changes_the_inputs(engine: Engine, tmp
     assert again == changed
     assert older["bob"] > changed["bob"]  # for him it is the newest version that has a date
     assert older["ann"] == changed["ann"]  # hers is newer than that
+
+
+def test_an_import_changes_what_a_change_at_once_left(engine: Engine, tmp_path: Path) -> None:
+    """Its transaction is older than the other's commit, its change is not."""
+    file = tmp_path / "tutors.csv"
+    file.write_text("id,name,age,preferred_pace\nann,Ann,30,1\n")
+    import_files(engine, [file])
+    (tutor,) = rows(engine, "SELECT * FROM tutors")
+    file.write_text("id,name,age\nann,Ann,31\n")
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            connection.execute(text("SELECT FROM tutors FOR UPDATE"))
+            run = pool.submit(import_files, engine, [file])
+            wait_for_lock(engine, run)
+            assert change_profile(connection, "tutors", tutor["id"], {"preferred_pace": 4})
+        run.result()
+    (changed,) = rows(engine, "SELECT * FROM tutors")
+    assert (changed["age"], changed["preferred_pace"]) == (31, 4)
+    newest = versions(engine, "tutors")[-1]
+    assert (newest["age"], newest["preferred_pace"]) == (31, 4)
+    assert changed["inputs_changed_at"] >= newest["valid_from"]
+
+
+def wait_for_lock(engine: Engine, run: Future[Any]) -> None:
+    """Until the run waits for a transaction of this database."""
+    end = time.monotonic() + 30
+    waiting = "SELECT FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    while not rows(engine, waiting):
+        assert not run.done(), "it did not wait"
+        assert time.monotonic() < end
 
 
 def test_another_world_changes_the_inputs_of_those_who_differ(engine: Engine) -> None:
