@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+import asyncpg
 import psycopg2
 from fastapi import Request, Response
 from sqlalchemy.exc import DBAPIError
@@ -17,12 +18,14 @@ from tqs.errors import ConflictError, DatabaseDownError, ModelError, NotFoundErr
 
 log: Final = logging.getLogger("bentoml.tqs")
 
-DATABASE_ERRORS: Final = (DBAPIError, psycopg2.Error, PoolTimeoutError)
+DATABASE_ERRORS: Final = (DBAPIError, psycopg2.Error, asyncpg.PostgresError, PoolTimeoutError)
 RETRY_AFTER_S: Final = 2
 METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 STATUSES: Final = {QueryError: 400, NotFoundError: 404, ConflictError: 409, DatabaseDownError: 503, ModelError: 503}
-# SQLSTATEs of work that met other work, and may simply be done again: serialisation, deadlock, lock and time limits.
-_TO_BE_REPEATED: Final = frozenset({"40001", "40P01", "55P03", "57014"})
+# SQLSTATEs of work that met other work, and may simply be done again: serialisation, deadlock, lock and time limits;
+# and of a server that only reads, as one does that is about to take over.
+_TO_BE_REPEATED: Final = frozenset({"40001", "40P01", "55P03", "57014", "25006"})
+_GONE: Final = ("08", "57P")  # of a connection that is gone, or a server that stops
 
 
 async def answer_error(_: Request, error: Exception) -> Response:
@@ -37,11 +40,17 @@ async def answer_error(_: Request, error: Exception) -> Response:
 async def answer_database_error(_: Request, error: Exception) -> Response:
     """503 where the database is gone or too busy, else 500: then the statement is wrong."""
     assert isinstance(error, DATABASE_ERRORS)  # noqa: S101  # it is registered for these
-    code = getattr(getattr(error, "orig", error), "pgcode", None)
-    if isinstance(error, PoolTimeoutError) or is_outage(error) or code in _TO_BE_REPEATED:
+    if isinstance(error, PoolTimeoutError) or _may_be_repeated(error):
         return _answer(Problem(503))
     log.error("a statement failed", exc_info=error)
     return _answer(Problem(500))
+
+
+def _may_be_repeated(error: DBAPIError | psycopg2.Error | asyncpg.PostgresError) -> bool:
+    if isinstance(error, asyncpg.PostgresError):
+        code = error.sqlstate or ""
+        return code in _TO_BE_REPEATED or code.startswith(_GONE)
+    return is_outage(error) or getattr(getattr(error, "orig", error), "pgcode", None) in _TO_BE_REPEATED
 
 
 async def answer_wrong_method(request: Request, _: Exception) -> Response:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -11,6 +12,10 @@ from pydantic_core import from_json, to_json
 
 PROBLEM_JSON: Final = "application/problem+json"
 MOST_ERRORS: Final = 100
+# What pydantic adds to a field's name where the field takes one of several kinds; no field here has such a name.
+_UNION_MEMBER: Final = re.compile(
+    r"uuid|u?int|float|str|bool|bytes|none|constrained-(int|float|str)|(literal|dict|list|function-[a-z]+)\[.*\]"
+)
 
 # What the client is told where the part below has nothing to say that may leave the house.
 DETAILS: Final = {
@@ -75,4 +80,8 @@ def translate_error(status: int, body: bytes) -> Problem:
 
 def _name_field(error: dict[str, Any]) -> tuple[str, str]:
     location = [str(part) for part in error.get("loc", ()) if part not in ("body", "query", "path", "root")]
+    for place, part in enumerate(location):
+        if place and _UNION_MEMBER.fullmatch(part):
+            del location[place:]
+            break
     return ".".join(location) or "body", str(error.get("msg", "is not valid")).removeprefix("Value error, ")

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, Literal
+from uuid import UUID
 
 import pytest
+from fastapi import FastAPI
+from fastapi.testclient import TestClient
+from pydantic import ValidationError
 
 from bentos.problems import Problem, translate_error
+from bentos.routers.assignment import MatchingRequest
 
 
 def document(problem: Problem) -> dict[str, Any]:
@@ -61,3 +66,25 @@ def test_any_body_can_be_translated(body: bytes) -> None:
 def test_not_more_than_a_hundred_errors_are_told() -> None:
     body = {"detail": [{"loc": ["body", i], "msg": "no"} for i in range(500)]}
     assert len(document(translate_error(422, json.dumps(body).encode()))["errors"]) == 100
+
+
+@pytest.mark.parametrize("tutor_id", ["ann", "1"])
+def test_a_field_of_several_kinds_is_named_without_them(tutor_id: str) -> None:
+    app = FastAPI()
+
+    @app.get("/")
+    def read(tutor_id: UUID | Literal[""] = "") -> str:
+        return str(tutor_id)
+
+    answer = TestClient(app).get("/", params={"tutor_id": tutor_id})
+    errors = document(translate_error(422, answer.content))["errors"]
+    assert {error["field"] for error in errors} == {"tutor_id"}
+
+
+@pytest.mark.parametrize("capacity", [-1, 1.5, "2", True, None, {"ada": 1}, {"ada": -1}, []])
+def test_a_capacity_of_any_wrong_kind_is_named_capacity(capacity: object) -> None:
+    with pytest.raises(ValidationError) as caught:
+        MatchingRequest.model_validate({"capacity": capacity, "student_ids": [], "tutor_ids": []})
+    body = json.dumps({"detail": caught.value.errors(include_url=False, include_context=False)}, default=str)
+    fields = {error["field"] for error in document(translate_error(422, body.encode()))["errors"]}
+    assert fields - {"student_ids", "tutor_ids"} == {"capacity"}
