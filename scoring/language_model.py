@@ -74,6 +74,7 @@ class LanguageModel:
         failures = self._failures
         if failures:  # one call finds out how the server is by now, the others wait for what it finds
             self._not_before = self._clock() + self._limit_s
+        at_once = self._client is not None and not self._places.locked()
         too_late = "the client is not loaded yet"
         try:
             async with asyncio.timeout(self._limit_s):
@@ -85,7 +86,8 @@ class LanguageModel:
                     too_late = f"no answer within {self._limit_s:g} s"
                     text = await _call(client, self.name, system, user)
         except TimeoutError:
-            raise self._fail(too_late, failures) from None
+            # Of a call that had its place for a part of the limit only, we took the time and not the server.
+            raise self._fail(too_late, failures if at_once else None) from None
         except LanguageModelError as error:
             raise self._fail(str(error), failures) from None
         self._failures, self._not_before = 0, 0.0
@@ -112,8 +114,9 @@ class LanguageModel:
                     raise LanguageModelError(f"the client cannot be loaded ({type(error).__name__})") from error
             return self._client
 
-    def _fail(self, reason: str, failures_before: int) -> LanguageModelError:
-        if self._failures == failures_before:
+    def _fail(self, reason: str, failures_before: int | None) -> LanguageModelError:
+        """failures_before: as of the start of the call; None where the server is not to blame."""
+        if failures_before is not None and self._failures == failures_before:
             self._failures += 1
             rest_s = min(FIRST_REST_S * 2 ** min(failures_before, 10), LONGEST_REST_S)
             self._not_before = self._clock() + rest_s

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from scoring import language_model
 from scoring.language_model import LanguageModel, LanguageModelError, open_language_model
 from tests.scoring.language_server import KEY, Server, completion, language_server, send
 from tqs.settings import load_settings
@@ -226,6 +227,47 @@ def test_calls_beyond_the_places_wait(server: Server) -> None:
     server.behave = meet
     assert run(server.model(), step) == ["All is well."] * 16
     assert peak == [8]
+
+
+def test_our_own_load_does_not_rest_a_healthy_server(server: Server) -> None:
+    """Forty at once of a server that takes 0.7 of the limit: the second eight have too little of it left."""
+    limit_s = 2.0
+
+    def think(handler: BaseHTTPRequestHandler) -> None:
+        time.sleep(0.7 * limit_s)
+        send(handler, completion("All is well."))
+
+    async def step(model: LanguageModel) -> list[str | BaseException]:
+        answers = await asyncio.gather(*(ask(model) for _ in range(40)), return_exceptions=True)
+        assert not model.is_resting
+        server.say("All is well.")
+        assert await ask(model) == "All is well."
+        return answers
+
+    server.behave = think
+    answers = run(server.model(limit_s=limit_s), step)
+    assert answers.count("All is well.") == 8
+    reasons = {str(answer) for answer in answers if isinstance(answer, LanguageModelError)}
+    assert reasons == {"all places are taken", "no answer within 2 s"}
+
+
+def test_a_client_that_loads_slowly_does_not_rest_the_server(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    load = language_model._open_client
+
+    def load_slowly(url: str, key: str) -> Any:
+        time.sleep(2 * SHORT_S)
+        return load(url, key)
+
+    async def both() -> None:
+        model = server.model(limit_s=SHORT_S)
+        monkeypatch.setattr(language_model, "_open_client", load_slowly)
+        assert await fail(model) == "the client is not loaded yet"
+        assert not model.is_resting
+        await model.open()
+        assert await ask(model) == "Hello."
+        await model.close()
+
+    asyncio.run(both())
 
 
 def test_failures_at_the_same_time_count_once(server: Server) -> None:
