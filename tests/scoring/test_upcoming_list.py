@@ -27,7 +27,7 @@ from tqs.errors import QueryError
 
 TUTORS = {uuid.UUID(int=1): "Zoe", uuid.UUID(int=2): "adam", uuid.UUID(int=3): "Ärne", uuid.UUID(int=4): "Zoe"}
 STUDENTS = {uuid.UUID(int=11): "Bo", uuid.UUID(int=12): "bo", uuid.UUID(int=13): "Bo"}
-VISITORS = ("visitor", "Visitor", "11")
+VISITORS = ("visitor", "Visitor", "11", f"{{{uuid.UUID(int=11)}}}", uuid.UUID(int=12).hex)
 LEVELS = {0.05: "low", 0.1: "low", 0.2: "medium", 0.9: "high", None: None}
 
 
@@ -246,6 +246,35 @@ def test_past_sessions_are_not_walked(engine: Engine, risk_level: str | None) ->
             assert plan["Shared Hit Blocks"] + plan["Shared Read Blocks"] < 600, (sort_by, order, explained)
 
 
+def test_students_of_other_sessions_are_not_walked(engine: Engine) -> None:
+    with engine.begin() as connection:
+        for statement in MANY_STUDENTS:
+            connection.exec_driver_sql(statement)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE")
+        sql, values = answer_upcoming(UpcomingQuery())
+        connection.exec_driver_sql(f"PREPARE listed AS {sql}")
+        shown = ", ".join(f"'{value}'" for value in values)
+        [explained] = connection.exec_driver_sql(
+            f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE listed ({shown})"
+        ).scalar_one()
+        # 20,000 students in some 200 pages and more; 20 sessions are ahead.
+        assert explained["Plan"]["Shared Hit Blocks"] + explained["Plan"]["Shared Read Blocks"] < 200, explained
+
+
+MANY_STUDENTS = (
+    "INSERT INTO tutors (id, name, source) VALUES (md5('t')::uuid, 'tutor', 'api')",
+    """
+    INSERT INTO students (id, name, source)
+    SELECT md5('u' || i)::uuid, 'student ' || i, 'api' FROM generate_series(1, 20000) i
+    """,
+    """
+    INSERT INTO sessions (id, tutor_id, student_id, scheduled_time, status, source)
+    SELECT md5('s' || i)::uuid, md5('t')::uuid, md5('u' || i)::uuid::text, now() + i * interval '1 hour', 'scheduled',
+        'api'
+    FROM generate_series(1, 20) i
+    """,
+)
 MANY_PAST = (
     """
     INSERT INTO tutors (id, name, source)
