@@ -11,6 +11,7 @@ import atexit
 import logging
 import os
 import subprocess
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,6 +31,7 @@ from tqs.settings import Settings
 
 EMBEDDED_DATABASE = "tqs"
 CONNECT_TIMEOUT_S = 3
+SLOW_START_S = 60.0
 Part = Literal["mlflow", "optuna", "prefect"]
 # Without these a connection whose peer vanished without a word blocks for many minutes (seconds; the last in ms).
 _NOTICE_A_DEAD_NETWORK = {
@@ -101,8 +103,8 @@ def start_embedded_server(folder: Path) -> URL:
     """Start the embedded server on `folder`, or attach to the one that runs there; the URL of its first database."""
     try:
         ensure_private_folder(folder.parent)
-        server = load_pgserver().get_server(folder, cleanup_mode="stop")
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+        server = _start_server(load_pgserver(), folder)
+    except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise RecordsError(
             f"the embedded PostgreSQL in {folder} does not start ({error}); "
             "see the file `log` there, free some disk, or name a server in TQS_DATABASE_URL"
@@ -110,6 +112,24 @@ def start_embedded_server(folder: Path) -> URL:
     # Registered after the package's own, so it runs before: that one stops the server after the last of its users.
     atexit.register(_forget_dead_users, server.global_process_id_list)
     return make_url(server.get_uri()).set(drivername="postgresql+psycopg2")
+
+
+def _start_server(package: Any, folder: Path) -> Any:
+    """The package's server. It gives PostgreSQL ten seconds, and a busy machine or a recovery takes longer."""
+    try:
+        return package.get_server(folder, cleanup_mode="stop")
+    except subprocess.TimeoutExpired:
+        deadline = time.monotonic() + SLOW_START_S
+    while True:
+        time.sleep(0.5)
+        server = package.get_server(folder, start=False)  # the one that was too slow: PostgreSQL goes on starting
+        try:
+            server.start()
+        except (subprocess.SubprocessError, AssertionError):  # the latter where it answers that it is not ready yet
+            if time.monotonic() > deadline:
+                raise
+        else:
+            return server
 
 
 def _forget_dead_users(users: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
@@ -11,6 +11,10 @@ from bentos.answers import Answers
 from bentos.worker import Worker
 from scoring.models import ServedModel
 from tqs.errors import DatabaseDownError, ModelError
+
+Responses = dict[int | str, dict[str, Any]]
+UNKNOWN: Final[Responses] = {404: {"description": "There is no such student, active tutor or job"}}
+CONTESTED: Final[Responses] = {409: {"description": "One of the two was being changed; ask again"}}
 
 
 async def get_worker(request: Request) -> Worker:

@@ -9,7 +9,7 @@ from fastapi import APIRouter
 from pydantic import Field
 
 from bentos.people import Answer, Form
-from bentos.routers import MatchModel, ThisEngine
+from bentos.routers import UNKNOWN, MatchModel, ThisEngine
 from scoring.assignment import Assignment, run_matching
 
 router = APIRouter(prefix="/matching", tags=["Matching"])
@@ -56,7 +56,7 @@ class MatchingAnswer(Answer):
     avg_compatibility: float | None
 
 
-@router.post("/run-matching", response_model=MatchingAnswer)
+@router.post("/run-matching", response_model=MatchingAnswer, responses=UNKNOWN)
 def run_matching_of(request: MatchingRequest, engine: ThisEngine, model: MatchModel) -> Assignment:
     """Assign students to tutors with the least total churn probability; nothing is stored.
 

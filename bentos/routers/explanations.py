@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Literal
 from uuid import UUID
 
 from fastapi import APIRouter
@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from bentos.fields import PathId
 from bentos.people import Answer
-from bentos.routers import MatchModel, TheseAnswers, ThisWorker
+from bentos.routers import CONTESTED, UNKNOWN, MatchModel, TheseAnswers, ThisWorker
 from bentos.routers.match_predictions import predict_match_of
 from modelling.fallback import RULE_VERSION
 from scoring.explanations import Contribution
@@ -20,10 +20,6 @@ from scoring.match_facts import READ_PROFILES, STORE_EXPLANATION, gather_facts
 from tqs.errors import NotFoundError
 
 router = APIRouter(prefix="/matching", tags=["Matching"])
-ERRORS: Final[dict[int | str, dict[str, Any]]] = {
-    404: {"description": "There is no such student, or no such active tutor"},
-    409: {"description": "One of the two was being changed; ask again"},
-}
 
 
 class MatchExplanation(Answer):
@@ -38,7 +34,7 @@ class MatchExplanation(Answer):
     )
 
 
-@router.get("/explain/{student_id}/{tutor_id}", responses=ERRORS)
+@router.get("/explain/{student_id}/{tutor_id}", responses=UNKNOWN | CONTESTED)
 async def explain_match(
     student_id: PathId, tutor_id: PathId, answers: TheseAnswers, model: MatchModel, worker: ThisWorker
 ) -> MatchExplanation:

@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from bentos.answers import json_answer
 from bentos.fields import PathId
 from bentos.people import Answer
-from bentos.routers import Actor, MatchModel, TheseAnswers, ThisEngine
+from bentos.routers import UNKNOWN, Actor, MatchModel, TheseAnswers, ThisEngine
 from scoring.job_queue import READ_JOB
 from scoring.pair_runs import OpenJob, RunReport, run_for_all, run_for_person
 from tqs.errors import NotFoundError
@@ -75,19 +75,19 @@ def refresh_all(engine: ThisEngine, model: MatchModel, actor: Actor) -> Response
     return _answer(run_for_all(engine, model, "refresh_all", actor=actor))
 
 
-@router.post("/matching/refresh-tutor/{tutor_id}", response_model=FinishedRun, responses=LARGE)
+@router.post("/matching/refresh-tutor/{tutor_id}", response_model=FinishedRun, responses=LARGE | UNKNOWN)
 def refresh_tutor(tutor_id: PathId, engine: ThisEngine, model: MatchModel, actor: Actor) -> Response:
     """Predict one active tutor with all students anew."""
     return _answer(run_for_person(engine, model, "tutor", tutor_id, actor=actor))
 
 
-@router.post("/matching/refresh-student/{student_id}", response_model=FinishedRun, responses=LARGE)
+@router.post("/matching/refresh-student/{student_id}", response_model=FinishedRun, responses=LARGE | UNKNOWN)
 def refresh_student(student_id: PathId, engine: ThisEngine, model: MatchModel, actor: Actor) -> Response:
     """Predict one student with all active tutors anew."""
     return _answer(run_for_person(engine, model, "student", student_id, actor=actor))
 
 
-@router.get("/jobs/{job_id}", response_model=Job)
+@router.get("/jobs/{job_id}", response_model=Job, responses=UNKNOWN)
 async def get_job(job_id: PathId, answers: TheseAnswers) -> Response:
     """How far a large run is. A process that dies is replaced, and its run goes on."""
     answer = await answers.fetch(READ_JOB, job_id)

@@ -15,7 +15,7 @@ from sqlalchemy import Engine
 from bentos.answers import Answers, json_answer
 from bentos.fields import Limit, Offset, PathId
 from bentos.people import Answer, ListedMatchingTutor, Scale, Sex, TeachingStyle
-from bentos.routers import MatchModel, TheseAnswers, ThisEngine, ThisWorker
+from bentos.routers import CONTESTED, UNKNOWN, MatchModel, TheseAnswers, ThisEngine, ThisWorker
 from scoring.explanations import Contribution
 from scoring.match_lists import Order, SortBy, Who, list_matches, read_stale
 from scoring.models import ServedModel
@@ -108,7 +108,7 @@ class MatchList(Answer):
     offset: int
 
 
-@router.get("/predict/{student_id}/{tutor_id}", response_model=MatchPrediction)
+@router.get("/predict/{student_id}/{tutor_id}", response_model=MatchPrediction, responses=UNKNOWN | CONTESTED)
 async def predict_match_of(
     student_id: PathId, tutor_id: PathId, answers: TheseAnswers, model: MatchModel, worker: ThisWorker
 ) -> Response:
@@ -129,7 +129,7 @@ async def predict_match_of(
     raise ConflictError("one of the two was being changed; ask again")
 
 
-@router.get("/students/{student_id}/matches", response_model=MatchList)
+@router.get("/students/{student_id}/matches", response_model=MatchList, responses=UNKNOWN)
 async def list_student_matches(
     student_id: PathId,
     answers: TheseAnswers,
@@ -151,7 +151,7 @@ async def list_student_matches(
     )
 
 
-@router.get("/tutors/{tutor_id}/matches", response_model=MatchList)
+@router.get("/tutors/{tutor_id}/matches", response_model=MatchList, responses=UNKNOWN)
 async def list_tutor_matches(
     tutor_id: PathId,
     answers: TheseAnswers,

@@ -26,7 +26,7 @@ PRIVATE = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, seriali
 
 
 def make_token(secret: Any = SECRET, algorithm: str = "HS256", **changes: Any) -> str:
-    claims = {"sub": "portal", "aud": AUDIENCE, "exp": NOW + timedelta(minutes=5), "scope": "read ingest", **changes}
+    claims = {"sub": "portal", "aud": AUDIENCE, "exp": NOW + timedelta(days=1), "scope": "read ingest", **changes}
     return jwt.encode({name: value for name, value in claims.items() if value is not None}, secret, algorithm)
 
 

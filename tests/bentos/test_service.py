@@ -173,7 +173,7 @@ def test_refused_keys_are_throttled_over_both_workers(service: Service) -> None:
     assert (statuses.count(401), statuses.count(429)) == (60, 20)
     throttled = next(answer for answer in answers if answer.status_code == 429)
     problem(throttled, 429)
-    assert 1 <= int(throttled.headers["retry-after"]) <= 61
+    assert 1 <= int(throttled.headers["retry-after"]) <= 64
     good = headers | {"X-API-Key": service.key}
     assert httpx.get(f"{service.url}/api/models", headers=good).status_code == 200
 
