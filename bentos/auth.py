@@ -8,7 +8,8 @@ keep the client waiting for the whole of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
+import time
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from ipaddress import ip_address
@@ -32,6 +33,7 @@ from bentos.paths import (
     required_scope,
 )
 from bentos.problems import Problem
+from bentos.signature import find_fault
 
 log: Final = logging.getLogger("bentoml.tqs")
 
@@ -87,6 +89,8 @@ class Guard:
                 return
             _know_address(scope)
             problem = await self._admit(scope, name, worker, find_credential(headers, repeated, worker.gate.tokens))
+            if problem is None and _is_signed(scope):
+                problem = _look_at_signature(scope, headers, worker.gate)
             if problem is None:
                 try:
                     receive = await take_body(method, headers, repeated, receive, body_limit(path))
@@ -111,7 +115,7 @@ class Guard:
         path, gate = scope["path"], worker.gate
         if path in OPEN_PATHS or (gate.open_docs and (path in OPEN_IN_DEVELOPMENT or path.startswith(STATIC_FILES))):
             return None
-        if path in SIGNED_PATHS and scope["method"] == "POST":
+        if _is_signed(scope):
             wait = gate.refusals.look(_address(scope))
             return Problem(429, headers={"retry-after": str(wait)}) if wait else None
         now, keys = datetime.now(UTC), worker.keys
@@ -152,6 +156,21 @@ def _authorise(scope: Scope, gate: Gate, caller: ApiKey, now: datetime) -> Probl
         gate.note_refusal(caller.name, "refuse call", _address(scope), now)
         return Problem(403, f"This call needs a key with the scope {needed}; make one with `tqs keys create`.")
     scope.setdefault("state", {})["api_key"] = caller
+    return None
+
+
+def _is_signed(scope: Scope) -> bool:
+    return scope["path"] in SIGNED_PATHS and scope["method"] == "POST"
+
+
+def _look_at_signature(scope: Scope, headers: Mapping[bytes, bytes], gate: Gate) -> Problem | None:
+    """What is wrong before a byte of the body is taken: its sender has shown no key."""
+    if not gate.takes_webhooks:
+        return Problem(404, "This service takes no webhooks; an operator sets TQS_WEBHOOK_SECRET for it to.")
+    sent, signature = (headers.get(name, b"").decode("latin-1") for name in (b"x-tqs-timestamp", b"x-tqs-signature"))
+    if fault := find_fault(sent, signature, time.time()):
+        _count_unsigned(scope, scope["path"], gate)
+        return Problem(401, fault, headers={"www-authenticate": "X-TQS-Signature"})
     return None
 
 

@@ -20,6 +20,8 @@ _DECISIVE: Final = frozenset(
         b"content-type",
         b"content-encoding",
         b"content-length",
+        b"x-tqs-timestamp",
+        b"x-tqs-signature",
     }
 )
 _BEARER: Final = b"bearer "

@@ -29,6 +29,7 @@ class Gate:
     def __init__(self, settings: Settings) -> None:
         self.open_docs = settings.env == "development"
         self.origins = frozenset(origin.encode() for origin in settings.cors_origins)
+        self.takes_webhooks = settings.webhook_secret is not None
         self.tokens = configure_tokens(settings)
         self.use = KeyUse()
         limit = read_rate_limit(settings.rate_limit)

@@ -31,12 +31,19 @@ def verify_signature(secrets: Sequence[str], timestamp: str, signature: str, bod
     now: seconds since 1970.
     """
     found = _SIGNATURE.fullmatch(signature)
-    if found is None or not _SECONDS.fullmatch(timestamp):
-        return "Send X-TQS-Timestamp, in seconds since 1970, and X-TQS-Signature, the HMAC-SHA256 in hex."
+    if (fault := find_fault(timestamp, signature, now)) or found is None:
+        return fault
     # All of them, so that the time it takes does not tell which it was.
     good = [hmac.compare_digest(sign(secret, timestamp, body), found[1].lower()) for secret in secrets]
     if not any(good):
         return "The signature is not that of this timestamp and body by a secret that is known here."
+    return ""
+
+
+def find_fault(timestamp: str, signature: str, now: float) -> str:
+    """What can be said against a request before its body is read; empty where nothing can. As `verify_signature`."""
+    if not _SIGNATURE.fullmatch(signature) or not _SECONDS.fullmatch(timestamp):
+        return "Send X-TQS-Timestamp, in seconds since 1970, and X-TQS-Signature, the HMAC-SHA256 in hex."
     if abs(now - int(timestamp)) > TOLERANCE_S:
         return "The timestamp is more than five minutes off; send the current time, and sign it."
     return ""

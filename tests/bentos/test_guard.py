@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -14,9 +15,10 @@ from access.keys import create_key, hash_key, list_keys
 from access.ring import ApiKey, KeyRing
 from tests.access.test_tokens import SECRET, make_token
 from tests.bentos.loops import run_coroutine
-from tests.bentos.test_auth import GOOD, READER, FakeWorker, answering, call, echo, guard, make_gate
+from tests.bentos.test_auth import GOOD, READER, Answer, FakeWorker, answering, call, echo, guard, make_gate
 
 TOKENS = {"jwt_secret": SECRET, "jwt_algorithm": "HS256", "jwt_audience": "tqs"}
+WEBHOOK_SECRET = "of-these-tests-and-long-enough-0123456789"  # noqa: S105
 PAGE = "https://app.example.com"
 KEY_ID = UUID("6b1cd0c6-7b4f-4f3f-9d5c-0a8e8f1f0a11")
 
@@ -101,10 +103,21 @@ class TestLimits:
         assert {call("/api/models", worker=worker).status for _ in range(300)} == {200}
 
 
+def post_signed(worker: FakeWorker | None = None, *, body: bytes = b"{}", age_s: int = 0, **more: Any) -> Answer:
+    """A webhook that looks signed; whether it truly is, its router finds out."""
+    worker = worker or webhook_worker()
+    headers = {"x_tqs_timestamp": str(int(time.time()) - age_s), "x_tqs_signature": "0" * 64} | more.pop("headers", {})
+    return call("/api/webhooks/sessions", method="POST", key=None, body=body, worker=worker, **headers, **more)
+
+
+def webhook_worker() -> FakeWorker:
+    return FakeWorker(gate=make_gate(webhook_secret=WEBHOOK_SECRET))
+
+
 class TestSignedPaths:
     def test_their_router_gets_the_bytes_and_no_key_is_asked_for(self) -> None:
         body = b'{"sessions" :  []}\n'
-        answer = call("/api/webhooks/sessions", method="POST", key=None, body=body)
+        answer = post_signed(body=body)
         assert (answer.status, answer.body, answer.headers["x-key"]) == (200, body, "")
 
     @pytest.mark.parametrize(
@@ -116,27 +129,35 @@ class TestSignedPaths:
     def test_only_posts(self) -> None:
         assert call("/api/webhooks/sessions", key=None).status == 401
 
+    def test_without_a_secret_there_are_none_and_no_body_is_read(self) -> None:
+        body = b" " * (6 * 1024**2)  # more than is taken: a body that were read would be 413
+        assert post_signed(FakeWorker(), body=body).status == 404
+
+    @pytest.mark.parametrize(
+        ("headers", "age_s"),
+        [({"x_tqs_signature": ""}, 0), ({"x_tqs_signature": "0" * 63}, 0), ({"x_tqs_timestamp": "now"}, 0), ({}, 301)],
+    )
+    def test_what_cannot_be_signed_is_refused_before_its_body_is_read(
+        self, headers: dict[str, str], age_s: int
+    ) -> None:
+        answer = post_signed(body=b" " * (6 * 1024**2), headers=headers, age_s=age_s)
+        assert (answer.status, answer.headers["www-authenticate"]) == (401, "X-TQS-Signature")
+
     def test_bad_signatures_are_throttled(self) -> None:
-        worker, refusing = FakeWorker(), answering(401, b'{"detail": "The signature is wrong."}')
-        statuses = [
-            call("/api/webhooks/sessions", method="POST", key=None, body=b"{}", app=refusing, worker=worker).status
-            for _ in range(62)
-        ]
+        worker, refusing = webhook_worker(), answering(401, b'{"detail": "The signature is wrong."}')
+        statuses = [post_signed(worker, app=refusing).status for _ in range(31)]
+        statuses += [post_signed(worker, headers={"x_tqs_signature": ""}).status for _ in range(31)]
         assert statuses == [401] * 60 + [429] * 2
         assert call("/api/models", worker=worker).status == 200
 
     def test_bodies_that_are_no_json_are_throttled_too(self) -> None:
-        worker = FakeWorker()
-        statuses = [
-            call("/api/webhooks/sessions", method="POST", key=None, body=b"[NaN]", worker=worker).status
-            for _ in range(61)
-        ]
-        assert statuses == [400] * 60 + [429]
+        worker = webhook_worker()
+        assert [post_signed(worker, body=b"[NaN]").status for _ in range(61)] == [400] * 60 + [429]
 
     def test_a_body_over_five_mebibytes_is_refused(self) -> None:
         body = b"[" + b" " * (5 * 1024**2 - 2) + b"]"
-        assert call("/api/webhooks/sessions", method="POST", key=None, body=body).status == 200
-        assert call("/api/webhooks/sessions", method="POST", key=None, body=body + b" ").status == 413
+        assert post_signed(body=body).status == 200
+        assert post_signed(body=body + b" ").status == 413
 
 
 class TestRepeatedHeaders:
@@ -191,7 +212,7 @@ class TestOtherPages:
 
 class TestNotes:
     def test_refused_calls_reach_the_audit_log(self, engine: Engine) -> None:
-        worker = FakeWorker(gate=make_gate(rate_limit="3/minute"))
+        worker = FakeWorker(gate=make_gate(rate_limit="3/minute", webhook_secret=WEBHOOK_SECRET))
         for _ in range(3):
             call("/api/models", key="wrong", worker=worker)
         call("/api/models", key=None, worker=worker)
