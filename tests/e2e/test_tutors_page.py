@@ -181,6 +181,7 @@ def test_a_lost_database_is_said_and_got_over(dashboards: Dashboards, page: Page
 
 
 def test_nothing_to_show_says_what_to_do(dashboards: Dashboards, page: Page) -> None:
+    expect(shown_names(page).first).to_be_visible()
     with dashboards.engine.begin() as connection:
         connection.execute(text("TRUNCATE tutors CASCADE"))
     expect(page.get_by_role("heading", name="No tutors yet")).to_be_visible()
