@@ -121,6 +121,13 @@ def test_by_the_model_once_over_both_workers(worded: Service, server: Server) ->
     with worded.admin as admin:
         path = path_of(admin, name="Ada Meyer", learning_goals=goals)
 
+    with worded.admin as admin:  # both workers load their client, which takes seconds where much else runs
+        others = [path_of(admin, previous_tutoring_experience=10 + number) for number in range(8)]
+    for other in others:
+        with worded.client as client:
+            client.get(other)
+    server.requests.clear()
+
     def explain(_: int) -> Any:
         with worded.client as client:  # a connection of its own, so either worker may answer
             return client.get(path).json()
