@@ -33,7 +33,7 @@ from bentos.paths import (
     required_scope,
 )
 from bentos.problems import Problem
-from bentos.signature import find_fault
+from bentos.signature import CHALLENGE, NO_WEBHOOKS, find_fault
 
 log: Final = logging.getLogger("bentoml.tqs")
 
@@ -166,11 +166,11 @@ def _is_signed(scope: Scope) -> bool:
 def _look_at_signature(scope: Scope, headers: Mapping[bytes, bytes], gate: Gate) -> Problem | None:
     """What is wrong before a byte of the body is taken: its sender has shown no key."""
     if not gate.takes_webhooks:
-        return Problem(404, "This service takes no webhooks; an operator sets TQS_WEBHOOK_SECRET for it to.")
+        return Problem(404, NO_WEBHOOKS)
     sent, signature = (headers.get(name, b"").decode("latin-1") for name in (b"x-tqs-timestamp", b"x-tqs-signature"))
     if fault := find_fault(sent, signature, time.time()):
         _count_unsigned(scope, scope["path"], gate)
-        return Problem(401, fault, headers={"www-authenticate": "X-TQS-Signature"})
+        return Problem(401, fault, headers=dict(CHALLENGE))
     return None
 
 

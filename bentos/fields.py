@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 from uuid import UUID
 
 from fastapi import Path, Query
-from pydantic import AfterValidator, StringConstraints
+from pydantic import AfterValidator
 
 LARGEST_OFFSET: Final = 2**31 - 1
-
-
-def text_of(most: int, *, least: int = 1) -> Any:
-    """The type of a text of `least` to `most` characters that PostgreSQL can hold (no NUL, no lone surrogate)."""
-    return Annotated[
-        str, StringConstraints(strict=True, min_length=least, max_length=most), AfterValidator(refuse_unstorable)
-    ]
 
 
 def refuse_unstorable(value: str) -> str:

@@ -11,6 +11,8 @@ from typing import Final
 TOLERANCE_S: Final = (
     300  # of the sender's clock; a request that is sent again within it is a repeat, which harms nothing
 )
+NO_WEBHOOKS: Final = "This service takes no webhooks; an operator sets TQS_WEBHOOK_SECRET for it to."
+CHALLENGE: Final = {"www-authenticate": "X-TQS-Signature"}
 _SECONDS: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 _SIGNATURE: Final = re.compile(r"(?:sha256=)?([0-9a-fA-F]{64})", re.ASCII)
 

@@ -114,7 +114,7 @@ async def predict_match_of(
 ) -> Response:
     """One student with one tutor: the stored prediction if it is fresh, else one made of what is known now, and stored.
 
-    A prediction is fresh while the model that made it serves and nobody's preferences changed since.
+    A prediction is fresh while its model serves and neither preferences nor the tutor's figures changed since.
     """
     for _ in range(ATTEMPTS):
         answer = await answers.fetch(READ_PAIR, student_id, tutor_id, model.version)

@@ -14,15 +14,14 @@ from sqlalchemy import Engine
 
 from bentos.routers import ThisEngine, ThisWorker
 from bentos.routers.sessions import REFUSALS, take_one
-from bentos.signature import verify_signature
+from bentos.signature import CHALLENGE, NO_WEBHOOKS, verify_signature
 from processing.agreement import StoredSession
 from processing.batches import TakenBatch, take_batch
 from processing.posted import PostedSession, PostedSessions
 
 router = APIRouter(tags=["Sessions"])
 ACTOR: Final = "webhook"
-CHALLENGE: Final = {"WWW-Authenticate": "X-TQS-Signature"}
-Timestamp = Annotated[str, Header(alias="X-TQS-Timestamp", description="When it was sent, in seconds since 1970.")]
+Timestamp = Annotated[str, Header(alias="X-TQS-Timestamp", description="When it was sent: seconds since 1970.")]
 Signature = Annotated[
     str,
     Header(
@@ -49,16 +48,8 @@ async def receive_sessions(
     request: Request,
     worker: ThisWorker,
     engine: ThisEngine,
-    timestamp: Annotated[
-        str, Header(alias="X-TQS-Timestamp", description="When it was sent: seconds since 1970.")
-    ] = "",
-    signature: Annotated[
-        str,
-        Header(
-            alias="X-TQS-Signature",
-            description="HMAC-SHA256, in hex, of the timestamp, a full stop and the body, by the shared secret.",
-        ),
-    ] = "",
+    timestamp: Timestamp = "",
+    signature: Signature = "",
 ) -> StoredSession | TakenBatch:
     """Take in one session or a batch, as the two other addresses do, without a key but signed.
 
@@ -66,7 +57,7 @@ async def receive_sessions(
     """
     secrets = worker.settings.webhook_secrets
     if not secrets:
-        raise HTTPException(404, "This service takes no webhooks; an operator sets TQS_WEBHOOK_SECRET for it to.")
+        raise HTTPException(404, NO_WEBHOOKS)
     body = await request.body()
     if fault := verify_signature(secrets, timestamp, signature, body, time.time()):
         raise HTTPException(401, fault, CHALLENGE)
