@@ -6,6 +6,7 @@ A key has too much entropy to be guessed from its hash, so the hash needs neithe
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,6 +25,7 @@ from tqs.private_files import write_private_file
 
 KEY_MARK: Final = "tqs_"
 KEY_BYTES: Final = 32
+KEY_FORM: Final = re.compile(rf"{KEY_MARK}[A-Za-z0-9_-]{{43}}")
 PREFIX_CHARS: Final = 12  # the mark and 8 of the key's 43 characters: 208 of its 256 bits stay unknown
 LONGEST_NAME: Final = 100
 FIRST_KEY_FILE: Final = "api-key"

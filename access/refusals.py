@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -11,7 +10,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Engine, text
 
 from access.audit import record_action
-from access.keys import KEY_MARK, PREFIX_CHARS
+from access.keys import KEY_FORM, PREFIX_CHARS
 
 UNKNOWN: Final = "unknown"
 OTHERS: Final = "other addresses"
@@ -19,7 +18,6 @@ MOST_A_MINUTE: Final = 100  # callers told apart; all others of the minute are a
 MOST_WAITING: Final = 5_000  # rows while the database does not answer
 MOST_PREFIXES: Final = 5
 WRITE_TIMEOUT_MS: Final = 2_000
-_KEY: Final = re.compile(rf"{KEY_MARK}[A-Za-z0-9_-]{{43}}")
 
 
 class Refusal(NamedTuple):
@@ -62,7 +60,7 @@ class RefusalLog:
                     refusal = Refusal(UNKNOWN, refusal.action, OTHERS)
                 tally = self._tallies.setdefault((refusal, minute), _Tally())
             tally.count += 1
-            if len(tally.prefixes) < MOST_PREFIXES and _KEY.fullmatch(presented):
+            if len(tally.prefixes) < MOST_PREFIXES and KEY_FORM.fullmatch(presented):
                 tally.prefixes.add(presented[:PREFIX_CHARS])
 
     def write(self, engine: Engine, now: datetime | None = None) -> None:

@@ -120,21 +120,20 @@ class Guard:
             return Problem(429, headers={"retry-after": str(wait)}) if wait else None
         now, keys = datetime.now(UTC), worker.keys
         caller = credential.verify(keys, gate.tokens, now)
+        if caller is None and credential.may_be_new:
+            # A key made within the last second is not in the ring yet. Nothing is counted before it is looked for
+            # anew: however many calls it makes at once, and whatever others of its address were refused.
+            keys = await worker.newer_keys()
+            caller = credential.verify(keys, gate.tokens, now)
         if caller is None:
-            wait = gate.refusals.take(_address(scope))
-            if credential.is_key and not wait:  # a key made within the last second is not in the ring yet
-                keys = await worker.newer_keys()
-                caller = credential.verify(keys, gate.tokens, now)
-            if caller is None:
-                return self._refuse(scope, name, gate, credential, wait, known=keys is not None)
+            return self._refuse(scope, name, gate, credential, known=keys is not None)
         return _authorise(scope, gate, caller, now)
 
-    def _refuse(
-        self, scope: Scope, name: str, gate: Gate, credential: Credential, wait: int, *, known: bool
-    ) -> Problem:
+    def _refuse(self, scope: Scope, name: str, gate: Gate, credential: Credential, *, known: bool) -> Problem:
+        address = _address(scope)
+        wait = gate.refusals.take(address)
         if not known and not wait:
             return Problem(503, "The keys cannot be read at the moment.", headers={"retry-after": "2"})
-        address = _address(scope)
         gate.note_refusal(UNKNOWN, "refuse key", address, datetime.now(UTC), credential.key)
         if wait:
             return Problem(429, headers={"retry-after": str(wait)})

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from access.keys import KEY_FORM
 from access.ring import ApiKey, KeyRing
 from access.tokens import TokenVerifier
 
@@ -42,9 +43,9 @@ class Credential:
     token: str = ""
 
     @property
-    def is_key(self) -> bool:
-        """Whether it is a key, which may be newer than the ring."""
-        return bool(self.key)
+    def may_be_new(self) -> bool:
+        """Whether it may be a key that was made after the ring was read."""
+        return KEY_FORM.fullmatch(self.key) is not None
 
     def verify(self, keys: KeyRing | None, tokens: TokenVerifier | None, now: datetime) -> ApiKey | None:
         """Who calls; None where it is not good."""

@@ -22,6 +22,7 @@ from tests.bentos.loops import run_coroutine
 from tqs.settings import Settings
 
 GOOD, READER, INGESTER = "good-key", "reader-key", "ingester-key"
+NEW = f"tqs_{'n' * 43}"
 RING = KeyRing(
     {
         hash_key(GOOD): ApiKey(None, "good", frozenset({"admin"})),
@@ -178,7 +179,10 @@ def test_nothing_else_is_open_in_development(path: str) -> None:
 
 
 def test_a_key_that_was_just_made_is_let_in() -> None:
-    assert call("/api/models", worker=FakeWorker(keys=KeyRing({}), newer=RING)).status == 200
+    worker = FakeWorker(keys=KeyRing({}), newer=KeyRing({hash_key(NEW): ApiKey(None, "new", frozenset({"read"}))}))
+    assert {call("/api/models", key=NEW, worker=worker).status for _ in range(100)} == {200}
+    assert [call("/api/models", key="wrong", worker=worker).status for _ in range(61)] == [401] * 60 + [429]
+    assert call("/api/models", key=NEW, worker=worker).status == 200
 
 
 def test_keys_that_could_never_be_read_are_our_fault() -> None:

@@ -15,7 +15,7 @@ from access.keys import create_key, hash_key, list_keys
 from access.ring import ApiKey, KeyRing
 from tests.access.test_tokens import SECRET, make_token
 from tests.bentos.loops import run_coroutine
-from tests.bentos.test_auth import GOOD, READER, Answer, FakeWorker, answering, call, echo, guard, make_gate
+from tests.bentos.test_auth import GOOD, NEW, READER, Answer, FakeWorker, answering, call, echo, guard, make_gate
 
 TOKENS = {"jwt_secret": SECRET, "jwt_algorithm": "HS256", "jwt_audience": "tqs"}
 WEBHOOK_SECRET = "of-these-tests-and-long-enough-0123456789"  # noqa: S105
@@ -228,8 +228,8 @@ class TestNotes:
         ]
 
     def test_a_key_that_was_just_made_is_not_told_as_refused(self, engine: Engine) -> None:
-        worker = FakeWorker(keys=KeyRing({}), newer=KeyRing({hash_key(GOOD): ApiKey(None, "new", frozenset({"read"}))}))
-        assert call("/api/models", worker=worker).status == 200
+        worker = FakeWorker(keys=KeyRing({}), newer=KeyRing({hash_key(NEW): ApiKey(None, "new", frozenset({"read"}))}))
+        assert call("/api/models", key=NEW, worker=worker).status == 200
         assert notes(worker, engine) == []
 
     def test_the_use_of_a_key_is_noted(self, engine: Engine) -> None:
