@@ -7,7 +7,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,28 @@ def server_url(request: pytest.FixtureRequest) -> URL:
 
 
 @pytest.fixture(scope="session")
-def template_url(server_url: URL) -> Iterator[URL]:
+def templates() -> Iterator[Callable[[URL], URL]]:
+    """The template database of a server, made when it is first asked for.
+
+    Not a fixture of `server_url`: pytest would end it and make it anew in each file, where the servers take turns.
+    """
+    with ExitStack() as stack:
+
+        @cache
+        def make_template(server: URL) -> URL:
+            url = stack.enter_context(temporary_database(server))
+            engine = create_app_engine(url)
+            upgrade(engine)
+            engine.dispose()
+            return url
+
+        yield make_template
+
+
+@pytest.fixture(scope="session")
+def template_url(server_url: URL, templates: Callable[[URL], URL]) -> URL:
     """A database with the newest schema and no rows, to be cloned and never to be used."""
-    with temporary_database(server_url) as url:
-        engine = create_app_engine(url)
-        upgrade(engine)
-        engine.dispose()
-        yield url
+    return templates(server_url)
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import httpx
@@ -53,9 +54,25 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def service(template_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    home = tmp_path_factory.mktemp("service")
-    with temporary_database(template_url, template=template_url.database) as database:
+def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[URL], Service]]:
+    """The service on a clone of a template, started when it is first asked for; of each server's there is one."""
+    with ExitStack() as stack:
+
+        @cache
+        def start(template: URL) -> Service:
+            return stack.enter_context(_run_service(template, tmp_path_factory.mktemp("service")))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def service(template_url: URL, services: Callable[[URL], Service]) -> Service:
+    return services(template_url)
+
+
+@contextmanager
+def _run_service(template: URL, home: Path) -> Iterator[Service]:
+    with temporary_database(template, template=template.database) as database:
         engine = create_app_engine(database)
         key = create_key(engine, "tests", scopes=["read"])
         admin_key = create_key(engine, "tests-admin", scopes=["admin"])
