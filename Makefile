@@ -24,7 +24,7 @@ demo: setup
 	$(BIN)/tqs up
 
 test: setup lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" tests
 
 test-long: setup
 	$(BIN)/python -m pytest -m long --timeout 3000 tests

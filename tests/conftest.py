@@ -12,6 +12,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from sqlalchemy import URL, Engine, create_engine, make_url, text
 
 from records.engine import create_app_engine, start_embedded_server
@@ -19,7 +20,24 @@ from records.migrate import upgrade
 
 SECOND_SERVER = "TQS_TEST_DATABASE_URL"
 SERVERS = ["embedded", "server"] if os.environ.get(SECOND_SERVER) else ["embedded"]
+# Begun first, so that no worker is left with one of them when the others are done.
+LONGEST = ("e2e/test_main_job.py", "fuzz", "notebooks", "bentos", "e2e", "flows")
 _numbers = itertools.count()
+
+# How long an example may take depends on what else runs.
+settings.register_profile("tqs", deadline=None)
+settings.load_profile("tqs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Order whole files by `LONGEST`, the others after them as they were."""
+    folder = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        name = item.path.relative_to(folder).as_posix()
+        return next((place for place, start in enumerate(LONGEST) if name.startswith(start)), len(LONGEST))
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

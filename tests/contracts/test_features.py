@@ -149,7 +149,7 @@ def tables() -> dict[str, pd.DataFrame]:
 
 @pytest.mark.parametrize("target", TARGETS)
 @given(seed=SEEDS)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_never_looks_ahead(target, seed):
     history = random_history(seed, n=200)
     rng = np.random.default_rng(seed)
@@ -164,7 +164,7 @@ def test_never_looks_ahead(target, seed):
 
 @pytest.mark.parametrize("target", TARGETS)
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_serving_computes_what_training_computed(target, seed):
     history = random_history(seed, n=200)
     rows = some_rows(history, seed, n=15)
@@ -177,7 +177,7 @@ def test_serving_computes_what_training_computed(target, seed):
 
 @pytest.mark.parametrize("target", TARGETS)
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_keeps_its_rows_and_their_order(target, seed):
     history = random_history(seed, n=300)
     rows = some_rows(history, seed)
@@ -204,7 +204,7 @@ def test_never_changes_its_inputs(target):
 
 @pytest.mark.parametrize("target", TARGETS)
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_order_of_the_facts_does_not_matter(target, seed):
     history = random_history(seed, n=200)
     rows = some_rows(history, seed)
@@ -246,7 +246,7 @@ def test_finite_where_there_is_no_history(target, empty):
 
 @pytest.mark.parametrize("target", TARGETS)
 @given(seed=SEEDS)
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_a_training_table_holds_only_what_was_known_at_its_cut_off(target, seed):
     history = random_history(seed, n=600, students=30)
     cut_off = at("2026-06-01 00:00")

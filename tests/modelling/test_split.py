@@ -31,7 +31,7 @@ def test_folds_of_a_hundred_rows_worked_out_by_hand():
     assert [len(f.fit) for f in folds] == [303, int(580 * 0.85) - 20, int(780 * 0.85) - 20]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(0, 5000), min_size=120, max_size=400),
     st.integers(0, 300),
@@ -54,7 +54,7 @@ def test_every_boundary_leaves_one_gap_and_no_row_is_scored_twice(times, gap, nu
         assert scheduled[before.score].max() < scheduled[after.score].min()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 300), st.integers(0, 900), st.integers(0, 900))
 def test_no_label_that_is_learned_became_known_after_a_judged_row_is_looked_at(seed, gap, lead, delay):
     rng = np.random.default_rng(seed)

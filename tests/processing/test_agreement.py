@@ -83,7 +83,7 @@ class Model:
 
 
 @given(st.lists(st.lists(bodies(), min_size=1, max_size=6), min_size=1, max_size=6))
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_sequence_of_posts(desk: Desk, batches: list[list[dict[str, Any]]]) -> None:
     model, space = Model(), uuid.uuid4()
 

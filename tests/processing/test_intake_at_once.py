@@ -80,6 +80,7 @@ def test_of_different_outcomes_the_first_holds_and_the_others_are_told(hurried: 
 def test_batches_that_overlap_in_the_opposite_order(hurried: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """New sessions and outcomes mixed; a deadlock would be an error here, since none is tried again."""
     monkeypatch.setattr(intake, "ATTEMPTS", 1)
+    monkeypatch.setattr(intake, "LOCK_TIMEOUT_MS", 60_000)  # they wait for each other, long where much else runs
     at_once(*[lambda: hurried.tell(body(9999))] * 4)  # connected and planned, so that they do run at once
     for start in (0, 1000, 2000):
         numbers = range(start, start + 900)

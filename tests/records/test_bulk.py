@@ -129,7 +129,7 @@ def test_a_read_larger_than_one_block_loses_no_row(engine: Engine) -> None:
 words = st.sampled_from([None, "low", "high", "rule"])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(rows=st.lists(st.tuples(words, words, st.none() | st.integers(-(2**31), 2**31 - 1)), min_size=1, max_size=40))
 def test_any_mix_of_words_and_nulls_round_trips(embedded_url, rows: list) -> None:
     from sqlalchemy import create_engine

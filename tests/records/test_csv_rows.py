@@ -85,7 +85,7 @@ def test_an_inch_sign_is_no_quote(tmp_path: Path) -> None:
 fields = st.text(st.sampled_from('ab,"\n\r é'), max_size=6)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(rows=st.lists(st.lists(fields, min_size=1, max_size=4), max_size=12), block=st.sampled_from([160, 400]))
 def test_lines_and_fields_agree_with_the_csv_module(tmp_path_factory, rows: list[list[str]], block: int) -> None:
     """Whatever the rows: the same fields as Python's reader, on the lines where it finds them."""

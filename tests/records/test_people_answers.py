@@ -53,7 +53,7 @@ def tutors(engine: Engine, limit: int, offset: int) -> list[ListedMatchingTutor]
     return [ListedMatchingTutor.model_validate_json(json.dumps(row), strict=True) for row in rows]
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(NAMES), st.booleans()), max_size=12), st.integers(1, 5))
 def test_pages_join_to_the_whole_by_name_then_id(world: Engine, people: list[tuple[str, bool]], limit: int) -> None:
     active = store(world, people)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from reports.contents import Digest, DigestTutor, Notice, Outcomes, Place, Reminder
@@ -173,7 +173,6 @@ NASTY = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(NASTY, NASTY)
 def test_names_and_reasons_never_change_the_page(name: str, reason: str) -> None:
     plain, place = session_report(move=cancelled(reason="x")), Place("UTC", "https://t.example")

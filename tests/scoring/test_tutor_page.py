@@ -84,7 +84,7 @@ def expect(rows: list[Row], asked: TutorQuery) -> list[uuid.UUID]:
     return [row["id"] for row in known] + sorted(row["id"] for row in kept if key(row) is None)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=people(),
     limit=st.integers(1, 9),

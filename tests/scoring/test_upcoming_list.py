@@ -169,7 +169,7 @@ def expected(query: UpcomingQuery) -> list[Row]:
     return known + [row for row in by_id if key(row) is None]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(
     days=st.sampled_from([1, 2, 7, 21, 90]),
     risk=st.sampled_from([None, "low", "medium", "high"]),
