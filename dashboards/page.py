@@ -15,31 +15,31 @@ from sqlalchemy import Engine
 
 from dashboards.formats import format_time
 from dashboards.html import show_html, update_html
+from dashboards.live import Live
 from dashboards.styles import read_style
 from dashboards.theme import THEME
 from dashboards.views.cards import spread
 from records.engine import explain_outage
 from tqs.errors import TqsError
 
-REFRESH_S: Final = 30.0
 TITLE: Final = "Tutor quality"
 
 _log = logging.getLogger(__name__)
 
 
 class LivePage:
-    """A page that reads the records when it opens, when it is used and every `refresh_s` seconds.
+    """A page that reads the records when it opens, when it is used and when `live` says so.
 
     `load` reads and shows; where it fails the page keeps what it showed, says why in a banner, and takes the
     banner away when a later `load` succeeds. `refreshing` is true while it runs.
     """
 
-    def __init__(self, engine: Engine, load: Callable[[], None], zone: str, refresh_s: float = REFRESH_S) -> None:
+    def __init__(self, engine: Engine, load: Callable[[], None], zone: str, live: Live) -> None:
         self.refreshing = False
         self._load = load
         self._engine = engine
         self._zone = zone
-        self._refresh_s = refresh_s
+        self._live = live
         self._updated = show_html(style="page_head", align="end")
         self._banner = pmui.Alert(
             severity="error",
@@ -52,8 +52,8 @@ class LivePage:
 
     def show(self, heading: str, *content: Any) -> pmui.Page:
         """The whole page around `content`, loaded and kept up to date while its browser is open."""
+        self._live.keep(self.refresh)
         self.refresh()
-        pn.state.add_periodic_callback(self.refresh, period=int(1000 * self._refresh_s))
         head = show_html(Markup("<h1>{}</h1>").format(heading), style="page_head")
         page = pmui.Page(
             title=TITLE,
@@ -79,7 +79,7 @@ class LivePage:
         return page
 
     def refresh(self, *_events: Any) -> None:
-        """Load once; never raises, since a periodic callback that did would be the last one.
+        """Load once; never raises, since a callback of Panel's that did would be the last one.
 
         What a load itself changes on the page is part of it and sets off no other.
         """

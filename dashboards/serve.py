@@ -7,14 +7,15 @@ import logging
 import signal
 import sys
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import panel as pn
 from panel.io.server import get_server
 from sqlalchemy import Engine
 from tornado.ioloop import IOLoop
 
+from dashboards.live import POLL_S, Live
 from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_password
-from dashboards.page import REFRESH_S
 from dashboards.tutors import show_tutors_page
 from records.engine import open_databases
 from tqs.errors import SettingsError, TqsError
@@ -39,28 +40,31 @@ def main() -> int:
     return 0
 
 
-def serve(engine: Engine, settings: Settings, refresh_s: float = REFRESH_S) -> None:
+def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     """Serve the dashboards on the port of the settings until a signal stops them."""
-    server = create_server(engine, settings, refresh_s)
+    live = Live(engine, IOLoop.current(), poll_s)
+    server = create_server(engine, settings, live)
     loop = server.io_loop
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.asyncio_loop.add_signal_handler(number, loop.stop)
     server.start()
-    loop.start()
+    with live:
+        loop.start()
     server.stop()
 
 
-def create_server(engine: Engine, settings: Settings, refresh_s: float = REFRESH_S) -> Any:
-    """A server that is bound and not yet started.
+def create_server(engine: Engine, settings: Settings, live: Live) -> Any:
+    """A server that is bound and not yet started, for pages that `live` keeps up to date.
 
     Raises
     ------
     SettingsError
         the port is in use, or the password's file cannot be used.
     """
-    pages = {"tutors": lambda: show_tutors_page(engine, settings.timezone, refresh_s)}
+    pages = {"tutors": lambda: show_tutors_page(engine, settings.timezone, live)}
     cookie_secret = derive_cookie_secret(settings.home)
     hosts = [f"{host}:{settings.dashboard_port}" for host in (ADDRESS, "localhost")]
+    hosts.append(urlsplit(settings.page_url).netloc)  # where a proxy has it
     pn.extension(notifications=False)
     try:
         return get_server(

@@ -13,7 +13,8 @@ from sqlalchemy import Engine
 
 from dashboards.components.data_table import DataTable
 from dashboards.html import show_html, update_html
-from dashboards.page import REFRESH_S, LivePage
+from dashboards.live import Live
+from dashboards.page import LivePage
 from dashboards.views.cards import frame, show_card, show_side_by_side
 from dashboards.views.notices import NO_MATCH, NO_TUTORS, NOT_SCORED, Notice, show_notice, update_notice
 from dashboards.views.rate_charts import draw_rate_distribution, draw_rate_history
@@ -22,23 +23,45 @@ from dashboards.views.tutor_detail import render_tutor
 from dashboards.views.tutor_table import TUTOR_COLUMNS, show_tutor_rows
 from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.tutor_history import compute_rate_history
-from scoring.tutor_list import ListedTutor, TutorPage, TutorSummary, find_tutor, list_tutors, summarise_tutors
+from scoring.tutor_list import (
+    ListedTutor,
+    TutorPage,
+    TutorSummary,
+    find_place,
+    find_tutor,
+    list_tutors,
+    summarise_tutors,
+)
 from scoring.tutor_page import TutorQuery
 
 PAGE_SIZE: Final = 10
+LINKED: Final = "tutor"  # the parameter of the address that links in mails name a tutor by
 RISKS: Final = {"All": "all", "High risk": "high_risk", "Low risk": "low_risk"}
 
 
-def show_tutors_page(engine: Engine, zone: str, refresh_s: float = REFRESH_S) -> pmui.Page:
-    """The page for one browser; `zone` is the IANA name of the time zone that times are shown in."""
-    return _TutorsPage(engine, zone, refresh_s).view
+def show_tutors_page(engine: Engine, zone: str, live: Live) -> pmui.Page:
+    """The page for one browser; `zone` is the IANA name of the time zone that times are shown in.
+
+    An address that ends in `?tutor=<id>` opens it at that tutor.
+    """
+    return _TutorsPage(engine, zone, live).view
 
 
 class _TutorsPage:
-    def __init__(self, engine: Engine, zone: str, refresh_s: float) -> None:
+    def __init__(self, engine: Engine, zone: str, live: Live) -> None:
         self._engine = engine
         self._drawn: dict[str, Any] = {}
         self._chosen = ""
+        self._linked = b"".join(pn.state.session_args.get(LINKED, [])[:1]).decode(errors="replace")
+        self._astray = pmui.Alert(
+            severity="info",
+            visible=False,
+            closeable=True,
+            sizing_mode="stretch_width",
+            margin=0,
+            title="The tutor of this link is not here",
+            object="The tutor was removed since, or the link is damaged. Below are all tutors.",
+        )
         self._tiles = show_tiles()
         self._notice = show_notice()
         self._search = pmui.TextInput(label="Search name or e-mail", size="small", margin=0, width=280)
@@ -62,13 +85,13 @@ class _TutorsPage:
             note=f"Tutors by their rate of 30 days; high risk is above {HIGH_RISK_PERCENT}%",
         )
         self._body = self._lay_out()
-        self._page = LivePage(engine, self._load, zone, refresh_s)
+        self._page = LivePage(engine, self._load, zone, live)
         self._search.param.watch(self._start_over, "value_input")
         self._risk.param.watch(self._start_over, "value")
         self._table.param.watch(self._start_over, "sort")
         self._table.param.watch(self._page.refresh, "page")
         self._table.param.watch(self._choose, "selected")
-        self.view = self._page.show("Tutors", self._tiles, self._notice, self._body)
+        self.view = self._page.show("Tutors", self._astray, self._tiles, self._notice, self._body)
 
     def _lay_out(self) -> pn.Column:
         return show_side_by_side(
@@ -93,9 +116,12 @@ class _TutorsPage:
     def _choose(self, event: Any) -> None:
         if not self._page.refreshing:
             self._chosen = event.new
+            self._astray.visible = False
             self._page.refresh()
 
     def _load(self) -> None:
+        if self._linked:
+            self._follow_link()
         summary = summarise_tutors(self._engine)
         update_html(self._tiles, render_tiles(summary_tiles(summary)))
         update_notice(self._notice, _missing(summary))
@@ -104,6 +130,19 @@ class _TutorsPage:
         self._redraw(self._distribution, draw_rate_distribution, summary.rate_counts)
         tutors = self._load_table()
         self._load_detail(tutors, summary)
+
+    def _follow_link(self) -> None:
+        """Choose the tutor of the page's address and turn to where the list has it."""
+        try:
+            place = find_place(self._engine, self._query(), UUID(self._linked))
+        except ValueError:  # it may hold whatever somebody put into it, and is not repeated
+            place = None
+        if place is None:
+            self._astray.visible = True
+        else:
+            self._chosen = str(UUID(self._linked))
+            self._table.page = place // self._table.page_size
+        self._linked = ""
 
     def _load_table(self) -> list[ListedTutor]:
         table, page = self._table, self._list(self._table.page)
@@ -115,7 +154,10 @@ class _TutorsPage:
         return page.tutors
 
     def _list(self, page: int) -> TutorPage:
-        query = TutorQuery(
+        return list_tutors(self._engine, self._query(page))
+
+    def _query(self, page: int = 0) -> TutorQuery:
+        return TutorQuery(
             risk_status=RISKS[self._risk.value],
             sort_by=self._table.sort["by"],
             sort_order=self._table.sort["order"],
@@ -123,12 +165,12 @@ class _TutorsPage:
             limit=self._table.page_size,
             offset=page * self._table.page_size,
         )
-        return list_tutors(self._engine, query)
 
     def _load_detail(self, listed: list[ListedTutor], summary: TutorSummary) -> None:
-        """The tutor who was chosen, else the first one of the list."""
+        """The tutor who was chosen; else the one who is shown, while the page of the list has it; else its first."""
         tutor = find_tutor(self._engine, UUID(self._chosen)) if self._chosen else None
-        tutor = tutor or next(iter(listed), None)
+        shown = (other for other in listed if str(other.id) == self._table.selected)
+        tutor = tutor or next(shown, None) or next(iter(listed), None)
         self._detail_card.visible = tutor is not None and summary.last_calculated_at is not None
         if tutor is None or summary.last_calculated_at is None:
             return

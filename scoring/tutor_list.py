@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Engine, func, select, text
 
 from records.tables import tutor_scores, tutors
-from scoring.tutor_page import TutorQuery, count_tutors, select_tutor, select_tutors
+from scoring.tutor_page import TutorQuery, count_tutors, locate_tutor, select_tutor, select_tutors
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,14 @@ def find_tutor(engine: Engine, tutor_id: UUID) -> ListedTutor | None:
     with engine.connect() as connection:
         row = connection.execute(text(select_tutor(_COLUMNS)), {"id": tutor_id}).one_or_none()
     return None if row is None else ListedTutor(**row._mapping)
+
+
+def find_place(engine: Engine, query: TutorQuery, tutor_id: UUID) -> int | None:
+    """How many tutors come before this one among all that match, whatever the limit; None where it does not match."""
+    place = text(locate_tutor(query).format(**_BINDS))
+    with engine.connect() as connection:
+        before: int | None = connection.scalar(place, {"id": tutor_id, "search": query.search})
+    return before
 
 
 def summarise_tutors(engine: Engine) -> TutorSummary:

@@ -90,6 +90,15 @@ def count_tutors(query: TutorQuery) -> str:
     return f"SELECT count(*) FROM {_TUTORS} WHERE t.is_active{_risk(query)}{_search(query)}"
 
 
+def locate_tutor(query: TutorQuery) -> str:
+    """SQL of how many of all that match come before the tutor :id, no row where it is none; {search} as above."""
+    return f"""
+        SELECT before FROM (
+            SELECT t.id, row_number() OVER (ORDER BY {_order(query)}) - 1 AS before
+            FROM {_TUTORS} WHERE t.is_active{_risk(query)}{_search(query)}
+        ) listed WHERE id = :id"""
+
+
 def select_tutor(columns: Sequence[str]) -> str:
     """SQL of the row of one active tutor with these columns; :id stands for its parameter."""
     return f"SELECT {_list(columns)} FROM {_TUTORS} WHERE t.is_active AND t.id = :id"

@@ -44,6 +44,7 @@ def _scores() -> list[Any]:
     ]
 
 
+# What changes here, or the name of a tutor, is told to those that listen (records/listening.py) by triggers.
 tutor_scores = Table(
     "tutor_scores",
     metadata,

@@ -20,6 +20,7 @@ from records.engine import create_app_engine
 from tests.conftest import temporary_database
 
 SERVE = """
+import sys
 from tornado.ioloop import IOLoop
 from dashboards.serve import serve
 from records.engine import open_databases
@@ -28,7 +29,7 @@ from tqs.settings import load_settings
 settings = load_settings()
 IOLoop.current().add_callback(print, "ready", flush=True)
 with open_databases(settings) as databases:
-    serve(databases.app, settings, refresh_s=1)
+    serve(databases.app, settings, poll_s=float(sys.argv[1]))
 """
 expect.set_options(timeout=60_000)  # a busy machine is slow, not wrong
 
@@ -48,7 +49,11 @@ class Dashboards:
 
 
 @pytest.fixture(scope="module")
-def dashboards(template_url: URL, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboards]:
+def dashboards(
+    request: pytest.FixtureRequest, template_url: URL, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Dashboards]:
+    """Their pages poll every second, or every `POLL_S` of the module that asks."""
+    poll_s = getattr(request.module, "POLL_S", 1)
     home, port = tmp_path_factory.mktemp("home"), free_port()
     with temporary_database(template_url, template=template_url.database) as url:
         environment = {
@@ -62,7 +67,11 @@ def dashboards(template_url: URL, tmp_path_factory: pytest.TempPathFactory) -> I
         with (
             log.open("w") as errors,
             subprocess.Popen(
-                [sys.executable, "-c", SERVE], env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+                [sys.executable, "-c", SERVE, str(poll_s)],
+                env=environment,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
             ) as server,
         ):
             assert server.stdout is not None
