@@ -5,10 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.events import ConnectionLost
+from bokeh.models import CustomJS
 from markupsafe import Markup
 from panel.util import edit_readonly
 from sqlalchemy import Engine
@@ -23,6 +26,7 @@ from records.engine import explain_outage
 from tqs.errors import TqsError
 
 TITLE: Final = "Tutor quality"
+LOST_CONNECTION: Final = Path(__file__).parent / "components" / "lost_connection.js"
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +56,7 @@ class LivePage:
 
     def show(self, heading: str, *content: Any) -> pmui.Page:
         """The whole page around `content`, loaded and kept up to date while its browser is open."""
+        pn.state.curdoc.js_on_event(ConnectionLost, CustomJS(code=LOST_CONNECTION.read_text(encoding="utf-8")))
         self._live.keep(self.refresh)
         self.refresh()
         head = show_html(Markup("<h1>{}</h1>").format(heading), style="page_head")

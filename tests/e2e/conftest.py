@@ -52,8 +52,8 @@ class Dashboards:
 def dashboards(
     request: pytest.FixtureRequest, template_url: URL, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Dashboards]:
-    """Their pages poll every second, or every `POLL_S` of the module that asks."""
-    poll_s = getattr(request.module, "POLL_S", 1)
+    """Their pages poll every three seconds, or every `POLL_S` of the module that asks."""
+    poll_s = getattr(request.module, "POLL_S", 3)
     home, port = tmp_path_factory.mktemp("home"), free_port()
     with temporary_database(template_url, template=template_url.database) as url:
         environment = {

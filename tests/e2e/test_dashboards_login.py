@@ -19,6 +19,7 @@ from sqlalchemy import Engine
 
 from dashboards.serve import main
 from tests.e2e.conftest import Dashboards
+from tests.e2e.tutors import add_tutor, tutor_id
 
 
 def test_strangers_see_the_login_and_nothing_else(dashboards: Dashboards, stranger: Page) -> None:
@@ -50,6 +51,18 @@ def test_logging_out_ends_it(dashboards: Dashboards, stranger: Page) -> None:
     stranger.goto(dashboards.address + "/tutors")
 
     expect(stranger).to_have_url(re.compile("/login"))
+
+
+def test_a_link_of_a_mail_leads_through_the_login_to_its_tutor(dashboards: Dashboards, stranger: Page) -> None:
+    key = tutor_id("Linked")
+    add_tutor(dashboards.engine, "Linked", (0, 1), (0, 1), (0, 1))
+    add_tutor(dashboards.engine, "Worse", (1, 1), (1, 1), (1, 1))
+    stranger.goto(f"{dashboards.address}/tutors?tutor={key}")
+    stranger.get_by_label("Password").fill(dashboards.password)
+    stranger.get_by_role("button", name="Log in").click()
+
+    expect(stranger).to_have_url(f"{dashboards.address}/tutors?tutor={key}")
+    expect(stranger.get_by_role("heading", name="Linked")).to_be_visible()
 
 
 def test_a_login_needs_the_token_of_its_form(dashboards: Dashboards) -> None:

@@ -5,83 +5,26 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
-from sqlalchemy import URL, insert, text
+from sqlalchemy import text
 
-from records.tables import tutor_scores, tutors
-from tests.conftest import connect_as_owner
 from tests.e2e.conftest import Dashboards
-
-NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)
-XSS = '<img src=x onerror="window.hacked=true"><b>Eve</b>'
+from tests.e2e.tutors import XSS, add_tutor, row, shown_names, tutor_id, write_tutors
 
 
 @pytest.fixture
 def page(dashboards: Dashboards, visitor: BrowserContext) -> Iterator[Page]:
     page = visitor.new_page()
     page.goto(dashboards.address + "/tutors")
-    expect(page.get_by_role("heading", name="Tutors")).to_be_visible()
     yield page
     page.close()
 
 
 @pytest.fixture(autouse=True)
 def records(dashboards: Dashboards) -> None:
-    """Alma above the threshold, Bert on it, Eve with a hostile name, Never unscored, and twelve more: 16 in all."""
-    with dashboards.engine.begin() as connection:
-        connection.execute(text("TRUNCATE tutors CASCADE"))
-    add_tutor(dashboards, "Alma", (2, 4), (4, 10), (10, 40), email="alma@example.org", trend=0.1)
-    add_tutor(dashboards, "Bert", (0, 2), (3, 20), (6, 50), trend=-0.15)
-    add_tutor(dashboards, XSS, (0, 1), (1, 50), (1, 60), trend=0.0)
-    add_tutor(dashboards, "Never", None, None, None)
-    for number in range(12):
-        add_tutor(dashboards, f"Other {number:02}", (0, 1), (1, 100 + number), (1, 200), trend=0.0)
-
-
-def add_tutor(
-    dashboards: Dashboards,
-    name: str,
-    of_7: tuple[int, int] | None,
-    of_30: tuple[int, int] | None,
-    of_90: tuple[int, int] | None,
-    *,
-    trend: float | None = None,
-    email: str | None = None,
-) -> None:
-    """A tutor with (rescheduled, sessions) of 7, 30 and 90 days; None: never scored."""
-    key = uuid.uuid5(uuid.NAMESPACE_OID, name)
-    with dashboards.engine.begin() as connection:
-        connection.execute(insert(tutors).values(id=key, name=name, email=email, source="api"))
-        if of_7 is None or of_30 is None or of_90 is None:
-            return
-        rates: dict[str, Any] = {}
-        for days, (part, whole) in ((7, of_7), (30, of_30), (90, of_90)):
-            rates[f"reschedule_rate_{days}d"] = 100 * part / whole
-            rates[f"total_sessions_{days}d"] = whole
-            rates[f"tutor_reschedules_{days}d"] = part
-        connection.execute(
-            insert(tutor_scores).values(
-                tutor_id=key,
-                **rates,
-                no_shows_90d=0,
-                reschedule_trend=trend,
-                is_high_risk=100 * of_30[0] / of_30[1] > 15,
-                risk_threshold=15.0,
-                last_calculated_at=NOW,
-            )
-        )
-
-
-def row(page: Page, name: str) -> Any:
-    return page.locator("tbody tr").filter(has=page.get_by_role("rowheader").filter(has_text=name))
-
-
-def shown_names(page: Page) -> Any:
-    return page.locator("tbody th .text")
+    write_tutors(dashboards.engine)
 
 
 def test_tutors_with_their_rates_worst_first(page: Page) -> None:
@@ -151,33 +94,47 @@ def test_a_hostile_name_is_only_text(page: Page) -> None:
     expect(page.locator("img[src=x]")).to_have_count(0)
 
 
-def test_a_new_score_shows_without_a_reload(dashboards: Dashboards, page: Page) -> None:
+def test_a_link_opens_at_its_tutor(dashboards: Dashboards, page: Page) -> None:
+    # the 12 others follow Alma, Bert and Eve by their rates of 1 in 100 to 111 sessions, so 08 is the twelfth
+    page.goto(f"{dashboards.address}/tutors?tutor={tutor_id('Other 08')}")
+
+    expect(page.get_by_role("heading", name="Other 08")).to_be_visible()
+    expect(page.get_by_text("11–16 of 16")).to_be_visible()
+    expect(row(page, "Other 08").get_by_role("button")).to_have_attribute("aria-pressed", "true")
+
+    row(page, "Other 09").click()
+    expect(page.get_by_role("heading", name="Other 09")).to_be_visible()
+
+
+def test_a_link_to_nobody_shows_all_and_repeats_nothing(dashboards: Dashboards, page: Page) -> None:
+    notice = page.get_by_role("alert").filter(has_text="The tutor of this link is not here")
+    for named in (str(uuid.UUID(int=7)), "%FF%00<img src=x onerror='window.hacked=true'>"):
+        page.goto(f"{dashboards.address}/tutors?tutor={named}")
+
+        expect(notice).to_be_visible()
+        expect(page.get_by_role("heading", name="Alma")).to_be_visible()
+        assert page.evaluate("window.hacked") is None
+        expect(page.locator("img[src=x]")).to_have_count(0)
+        assert named not in page.locator("body").inner_text()
+
+    row(page, "Bert").click()
+    expect(page.get_by_role("heading", name="Bert")).to_be_visible()
+    expect(notice).to_be_hidden()
+
+
+def test_polling_finds_what_nobody_was_told_of(dashboards: Dashboards, page: Page) -> None:
     expect(row(page, "Bert").locator("td .text").nth(1)).to_have_text("15.0%")
 
     with dashboards.engine.begin() as connection:
+        connection.execute(text("ALTER TABLE tutor_scores DISABLE TRIGGER tell_changes"))
         connection.execute(
             text("UPDATE tutor_scores SET reschedule_rate_30d = 16, is_high_risk = true WHERE tutor_id = :id"),
-            {"id": uuid.uuid5(uuid.NAMESPACE_OID, "Bert")},
+            {"id": tutor_id("Bert")},
         )
+        connection.execute(text("ALTER TABLE tutor_scores ENABLE TRIGGER tell_changes"))
 
     expect(row(page, "Bert").locator("td .text").nth(1)).to_have_text("16.0%")
     expect(page.locator("dl.tiles .figure").nth(1)).to_have_text("2")
-
-
-def test_a_lost_database_is_said_and_got_over(dashboards: Dashboards, page: Page) -> None:
-    banner = page.get_by_role("alert").filter(has_text="The records cannot be reached")
-    expect(shown_names(page).first).to_have_text("Alma")
-    expect(banner).to_be_hidden()
-
-    with without_database(dashboards.engine.url):
-        expect(banner).to_be_visible()
-        expect(banner).to_contain_text("does not answer")
-        page.get_by_role("textbox").fill("bert")
-        expect(shown_names(page).first).to_have_text("Alma")
-
-    expect(banner).to_be_hidden()
-    expect(shown_names(page)).to_have_text(["Bert"])
-    expect(page.get_by_role("textbox")).to_have_value("bert")
 
 
 def test_nothing_to_show_says_what_to_do(dashboards: Dashboards, page: Page) -> None:
@@ -188,7 +145,7 @@ def test_nothing_to_show_says_what_to_do(dashboards: Dashboards, page: Page) -> 
     expect(page.locator("code")).to_have_text(["tqs import DIR", "tqs demo"])
     expect(page.get_by_role("table")).to_be_hidden()
 
-    add_tutor(dashboards, "Never", None, None, None)
+    add_tutor(dashboards.engine, "Never", None, None, None)
 
     expect(page.get_by_role("heading", name="No scores yet")).to_be_visible()
     expect(page.locator("code")).to_have_text(["tqs score"])
@@ -250,19 +207,3 @@ CONTRAST = """element => {
   const [light, dark] = [luminance(parse(getComputedStyle(element).color)), luminance(under)].sort((a, b) => b - a)
   return (light + 0.05) / (dark + 0.05)
 }"""
-
-
-class without_database:  # noqa: N801  # reads as a statement
-    """While inside, the database refuses connections and has cut those it had."""
-
-    def __init__(self, url: URL) -> None:
-        self.url = url
-
-    def __enter__(self) -> None:
-        with connect_as_owner(self.url) as run:
-            run(f'ALTER DATABASE "{self.url.database}" ALLOW_CONNECTIONS false')
-            run(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.url.database}'")
-
-    def __exit__(self, *_: object) -> None:
-        with connect_as_owner(self.url) as run:
-            run(f'ALTER DATABASE "{self.url.database}" ALLOW_CONNECTIONS true')

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Engine, insert
 
 from records.engine import create_app_engine
 from records.tables import tutor_scores, tutors
-from scoring.tutor_list import find_tutor, list_tutors, summarise_tutors
+from scoring.tutor_list import find_place, find_tutor, list_tutors, summarise_tutors
 from scoring.tutor_page import TutorQuery
 from tests.conftest import temporary_database
 from tqs.errors import QueryError
@@ -131,6 +131,25 @@ def test_pages_join_to_the_whole_list_and_know_its_length(listed: Engine) -> Non
     assert [tutor.name for page in pages for tutor in page.tutors] == names(listed)
     assert [len(page.tutors) for page in pages] == [4, 2, 0]
     assert [page.total for page in pages] == [6, 6, 6]
+
+
+@pytest.mark.parametrize(
+    "asked", [{}, {"sort_by": "name", "sort_order": "asc"}, {"risk_status": "low_risk", "limit": 1}]
+)
+def test_a_tutor_is_found_where_the_list_has_it(listed: Engine, asked: dict[str, Any]) -> None:
+    whole = list_tutors(listed, TutorQuery(**asked | {"limit": 100})).tutors
+
+    assert [find_place(listed, TutorQuery(**asked), tutor.id) for tutor in whole] == list(range(len(whole)))
+
+
+def test_who_does_not_match_has_no_place(listed: Engine) -> None:
+    ada, gone, nobody = (uuid.UUID(int=number) for number in (4, 7, 99))
+
+    assert find_place(listed, TutorQuery(search="o"), ada) == 1  # ada and zoe by example.org, Bob by name
+    assert find_place(listed, TutorQuery(search="bob"), ada) is None
+    assert find_place(listed, TutorQuery(risk_status="low_risk"), ada) is None
+    assert find_place(listed, TutorQuery(), gone) is None
+    assert find_place(listed, TutorQuery(), nobody) is None
 
 
 def test_a_line_carries_the_scores(listed: Engine) -> None:
