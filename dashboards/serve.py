@@ -64,7 +64,7 @@ def create_server(engine: Engine, settings: Settings, live: Live) -> Any:
     pages = {"tutors": lambda: show_tutors_page(engine, settings.timezone, live)}
     cookie_secret = derive_cookie_secret(settings.home)
     hosts = [f"{host}:{settings.dashboard_port}" for host in (ADDRESS, "localhost")]
-    hosts.append(urlsplit(settings.page_url).netloc)  # where a proxy has it
+    hosts.append(urlsplit(settings.page_url).netloc.lower())  # as browsers name it where a proxy has it
     pn.extension(notifications=False)
     try:
         return get_server(

@@ -61,6 +61,7 @@ def dashboards(
             "TQS_HOME": str(home),
             "TQS_DATABASE_URL": url.render_as_string(hide_password=False),
             "TQS_DASHBOARD_PORT": str(port),
+            "TQS_DASHBOARD_URL": "https://Tutors.example.com",
             "TQS_TIMEZONE": "Europe/Berlin",
         }
         log = home / "log"

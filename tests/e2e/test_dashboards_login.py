@@ -76,7 +76,13 @@ def test_a_login_needs_the_token_of_its_form(dashboards: Dashboards) -> None:
 
 @pytest.mark.parametrize(
     ("origin", "status"),
-    [("http://127.0.0.1:{port}", 101), ("http://evil.example", 403), ("http://127.0.0.1:{port}1", 403)],
+    [
+        ("http://127.0.0.1:{port}", 101),
+        ("https://tutors.example.com", 101),
+        ("http://evil.example", 403),
+        ("http://127.0.0.1:{port}1", 403),
+        ("https://tutors.example.com.evil.example", 403),
+    ],
 )
 def test_only_the_own_origin_may_open_the_socket(dashboards: Dashboards, origin: str, status: int) -> None:
     cookie = log_in(dashboards)
