@@ -59,9 +59,9 @@ class Live:
             try:
                 told, lost = self._listener.wait(ATTENTION_S), False
             except Exception as error:  # noqa: BLE001  # whatever it was, pages must hear again when it is over
-                told, lost = not lost, True  # they look once, and say what they find
-                if told:
-                    _log.warning("no change is heard of for now: %s", error, exc_info=not isinstance(error, TqsError))
+                if not lost and not isinstance(error, TqsError):
+                    _log.exception("pages hear of no change")
+                told, lost = not lost, True  # pages look once, and say and log an outage themselves
             if told:
                 self._loop.add_callback(self._refresh_pages)
             if told or lost:
@@ -76,7 +76,8 @@ class Live:
 
     def _refresh_page(self, document: Document) -> None:
         self._due.discard(document)
-        self._pages[document]()
+        if document in self._pages:  # not closed since
+            self._pages[document]()
 
     def _forget(self, document: Document) -> None:
         self._pages.pop(document, None)
