@@ -1,4 +1,4 @@
-"""Keep the stored predictions fresh: the sessions ahead (hourly), all student-tutor pairs (nightly)."""
+"""Keep the stored predictions fresh: the sessions ahead (hourly, with reminders), all student-tutor pairs (nightly)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from prefect import flow, get_run_logger
 
 from flows.environment import quiet_run_logs
 from records.engine import open_databases
+from scoring.automatic_reminders import remind_tutors
 from scoring.models import load_models
 from scoring.pair_people import read_clock
 from scoring.pairs import predict_pairs
@@ -20,9 +21,10 @@ from tqs.settings import load_settings
 
 @flow(name="predict-upcoming")
 def predict_upcoming() -> list[dict[str, Any]]:
-    """Score all tutors, rewriting the scores that changed, and predict the sessions of the next 14 days.
+    """Score all tutors, predict the sessions of the next 14 days, and queue the reminders that follow.
 
-    Every prediction is rewritten: the time until a session is a feature, and another one in each run.
+    Scores are rewritten where they changed, predictions in every run: the time until a session is a feature. Reminders
+    are off unless `TQS_REMINDER_THRESHOLD` is set.
     """
     quiet_run_logs()
     settings, now = load_settings(), datetime.now(UTC)
@@ -30,7 +32,8 @@ def predict_upcoming() -> list[dict[str, Any]]:
         tutors = score_tutors(databases.app, now)
         models = load_models(databases.app, settings)
         sessions = predict_sessions(databases.app, models, now, timezone=settings.timezone)
-    for report in (tutors, *sessions):
+        reminders = remind_tutors(databases.app, settings, now)
+    for report in (tutors, *sessions, reminders or "automatic reminders are off"):
         get_run_logger().info("%s", report)
     return [asdict(report) for report in sessions]
 

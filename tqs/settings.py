@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     sessions go to `report_recipients`, what keeps failing is told to `operator_recipients` (unset: the same). In
     `report_mode` each, a recipient gets at most `report_cap` reports in an hour and the others in one mail at its end;
     hourly and daily gather all of them. Links in mails begin with `dashboard_url`.
+
+    A tutor is reminded of a session that starts within `reminder_hours` and is rescheduled with a probability of
+    `reminder_threshold` or more (unset: nobody is, unless by hand). `reminder_hold_out` is the share of tutors, drawn
+    by lot, who are not, so that one can see what reminders are worth.
     """
 
     model_config = SettingsConfigDict(
@@ -90,6 +94,10 @@ class Settings(BaseSettings):
     report_mode: Literal["each", "hourly", "daily"] = "each"
     report_cap: int = Field(default=30, ge=1, le=100_000)
     dashboard_url: str | None = None
+
+    reminder_threshold: float | None = Field(default=None, gt=0, lt=1)
+    reminder_hours: int = Field(default=72, ge=1, le=336)  # predictions reach 14 days ahead
+    reminder_hold_out: float = Field(default=0.2, ge=0.05, le=0.95)
 
     llm_base_url: str | None = None
     llm_api_key: SecretStr | None = Field(

@@ -13,11 +13,10 @@ from bentos.answers import json_answer
 from bentos.fields import Offset, PathId, refuse_unstorable
 from bentos.people import Answer, Form
 from bentos.routers import Actor, TheseAnswers, ThisEngine, ThisWorker
-from scoring.interventions import INTERVENTION_PAGE, Intervention, intervene
+from scoring.interventions import INTERVENTION_PAGE, LONGEST_NOTE, MAX_LIMIT, Intervention, intervene
 from tqs.errors import NotFoundError
 
 router = APIRouter(prefix="/upcoming-sessions/{session_id}/interventions", tags=["Upcoming sessions"])
-LONGEST_NOTE: Final = 2_000
 
 NOT_FOUND: Final[dict[int | str, dict[str, Any]]] = {404: {"description": "There is no such session"}}
 CONFLICT: Final[dict[int | str, dict[str, Any]]] = {409: {"description": "A reminder cannot be sent, or was just sent"}}
@@ -26,7 +25,7 @@ Note = Annotated[
     str, StringConstraints(strict=True, min_length=1, max_length=LONGEST_NOTE), AfterValidator(refuse_unstorable)
 ]
 Kind = Literal["reminder", "call", "reassign", "note"]
-InterventionLimit = Annotated[int, Query(ge=1, le=500, description="How many to answer at most.")]
+InterventionLimit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="How many to answer at most.")]
 
 
 class NewIntervention(Form):
@@ -50,10 +49,23 @@ class RecordedIntervention(Answer):
     created_at: datetime
 
 
+class SessionOutcome(Answer):
+    """What became of the session, and whether it was its tutor who moved or cancelled it."""
+
+    status: Literal["completed", "rescheduled", "no_show"]
+    tutor_rescheduled: bool
+
+
+class ListedIntervention(RecordedIntervention):
+    """What was done, and what became of the session. outcome: null until that is known."""
+
+    outcome: SessionOutcome | None
+
+
 class InterventionList(Answer):
     """Interventions of one session, the newest first."""
 
-    interventions: list[RecordedIntervention]
+    interventions: list[ListedIntervention]
     total: int = Field(description="How many there are in all, on whatever page.")
     limit: int
     offset: int
@@ -63,7 +75,7 @@ class InterventionList(Answer):
 async def list_interventions(
     session_id: PathId, answers: TheseAnswers, limit: InterventionLimit = 50, offset: Offset = 0
 ) -> Response:
-    """What was done about one session, whether it is ahead or over, the newest first."""
+    """What was done about one session, whether it is ahead or over, the newest first, and how it ended."""
     answer = await answers.fetch(INTERVENTION_PAGE, session_id, limit, offset)
     if answer is None:
         raise NotFoundError(f"there is no session {session_id}")

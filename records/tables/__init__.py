@@ -1,7 +1,8 @@
 """The tables of the application database, as SQLAlchemy Core tables on one `metadata`.
 
 people (tutors, students and the versions of their profiles), sessions (with reschedules), scoring (tutor scores,
-stored predictions), models (artifacts and decisions), operations (work to do, mails, keys, audit).
+stored predictions), models (artifacts and decisions), operations (work to do, mails, keys, audit), reminders
+(automatic ones and their hold-out).
 """
 
 from records.tables.base import metadata
@@ -19,6 +20,7 @@ from records.tables.operations import (
     work_items,
 )
 from records.tables.people import student_profiles, students, tutor_profiles, tutors
+from records.tables.reminders import automatic_reminders, reminder_arms
 from records.tables.scoring import (
     explanations,
     match_predictions,
@@ -31,6 +33,7 @@ from records.tables.sessions import reschedules, sessions
 __all__ = [
     "api_keys",
     "audit_log",
+    "automatic_reminders",
     "drift_reports",
     "email_reports",
     "explanations",
@@ -43,6 +46,7 @@ __all__ = [
     "model_decisions",
     "models",
     "people",
+    "reminder_arms",
     "reschedules",
     "session_reschedule_predictions",
     "sessions",

@@ -128,17 +128,18 @@ interventions = Table(
     "interventions",
     metadata,
     uuid_key(),
-    Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE")),
-    Column("tutor_id", Uuid, ForeignKey("tutors.id", ondelete="CASCADE")),
+    Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE")),  # null: about the tutor
+    Column("tutor_id", Uuid, ForeignKey("tutors.id", ondelete="CASCADE"), nullable=False),
     Column("kind", Text, nullable=False),
     Column("note", Text),
     Column("actor", Text, nullable=False),
     *created_updated(),
     one_of("kind", INTERVENTIONS),
-    CheckConstraint("session_id IS NOT NULL OR tutor_id IS NOT NULL", name="about_something"),
+    CheckConstraint("kind <> 'reminder' OR session_id IS NOT NULL", name="reminder_of_session"),
 )
 Index("ix_interventions_session_id", interventions.c.session_id)
 Index("ix_interventions_tutor_id", interventions.c.tutor_id)
+Index("ix_interventions_created_at_id", interventions.c.created_at.desc(), interventions.c.id)  # the newest of all
 
 drift_reports = Table(
     "drift_reports",

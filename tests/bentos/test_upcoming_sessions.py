@@ -230,7 +230,7 @@ def test_interventions(ahead: Ahead, admin: httpx.Client, client: httpx.Client) 
             "created_at": made.created_at,
         }
     listed = InterventionList.model_validate_json(client.get(path).content, strict=True)
-    assert [one.kind for one in listed.interventions] == ["call", "reminder"]
+    assert [(one.kind, one.outcome) for one in listed.interventions] == [("call", None), ("reminder", None)]
     assert InterventionList.model_validate_json(client.get(path, params={"limit": 1, "offset": 1}).content).model_dump(
         include={"total", "limit", "offset"}
     ) == {"total": 2, "limit": 1, "offset": 1}
@@ -271,6 +271,11 @@ def test_interventions_about_sessions_that_are_not_ahead(ahead: Ahead, admin: ht
     for kind, past in (("reminder", 400), ("reassign", 400), ("call", 201), ("note", 201)):
         assert admin.post(ahead.path("past", "interventions"), json={"kind": kind}).status_code == past
         problem(admin.post(stranger, json={"kind": kind}), 404)
+    path = ahead.path("cancelled", "interventions")
+    assert admin.post(path, json={"kind": "call"}).status_code == 201
+    [listed] = InterventionList.model_validate_json(admin.get(path).content, strict=True).interventions
+    assert listed.outcome is not None
+    assert listed.outcome.model_dump() == {"status": "rescheduled", "tutor_rescheduled": False}  # nobody said by whom
 
 
 def test_every_route_needs_a_key_with_its_scope(service: Service, ahead: Ahead, client: httpx.Client) -> None:

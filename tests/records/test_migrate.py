@@ -56,6 +56,25 @@ def test_down_to_nothing_and_up_again(engine: Engine) -> None:
     assert set(inspect(engine).get_table_names()) == {*metadata.tables, "alembic_version"}
 
 
+def test_an_intervention_about_a_session_comes_to_be_about_its_tutor(engine: Engine) -> None:
+    downgrade(engine, "0003")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                """
+                WITH tutor AS (INSERT INTO tutors (name, source) VALUES ('Ada', 'api') RETURNING id), session AS (
+                    INSERT INTO sessions (tutor_id, student_id, scheduled_time, status, source)
+                    SELECT id, 'x', '2026-03-11', 'scheduled', 'api' FROM tutor RETURNING id
+                ) INSERT INTO interventions (session_id, kind, actor) SELECT id, 'reminder', 'ann' FROM session
+                """
+            )
+        )
+    upgrade(engine)
+    with engine.connect() as connection:
+        told = "SELECT name, kind, actor FROM interventions i JOIN tutors t ON t.id = i.tutor_id"
+        assert connection.execute(text(told)).all() == [("Ada", "reminder", "ann")]
+
+
 def test_up_twice_changes_nothing(engine: Engine) -> None:
     assert upgrade(engine) == upgrade(engine) == head_revision()
 

@@ -11,14 +11,12 @@ from uuid import UUID
 
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import URL, Engine, text
+from sqlalchemy import Engine, text
 
-from records.engine import create_app_engine
 from reports.figures import TutorFigures
 from reports.queueing import queue_session_reports, read_figures
 from reports.sending import SendingReport, send_due_mails
 from scoring.tutors import score_tutors_within
-from tests.conftest import temporary_database
 from tests.reports.smtp_server import Server, smtp_server
 from tests.scoring.conftest import NOW, Records, days_ago
 from tqs.settings import Settings, load_settings
@@ -80,21 +78,10 @@ class Office:
         self.records.execute("UPDATE email_reports SET leased_until = now() - interval '1 second'")
 
 
-@pytest.fixture(scope="session")
-def shared_engine(template_url: URL) -> Iterator[Engine]:
-    """One database for all tests of mails, emptied before each: to clone one for each would take most of their time."""
-    with temporary_database(template_url, template=template_url.database) as url:
-        engine = create_app_engine(url)
-        yield engine
-        engine.dispose()
-
-
 @pytest.fixture
-def engine(shared_engine: Engine) -> Engine:
-    with shared_engine.begin() as connection:
-        for table in ("email_reports", "interventions", "sessions", "tutors", "audit_log"):
-            connection.execute(text(f"DELETE FROM {table}"))  # and what hangs on their rows
-    return shared_engine
+def engine(emptied_engine: Engine) -> Engine:
+    """Of the database that these tests share."""
+    return emptied_engine
 
 
 @pytest.fixture

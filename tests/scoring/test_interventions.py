@@ -8,14 +8,29 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import IntegrityError
 
-from scoring.interventions import INTERVENTION_PAGE, Intervention, intervene
+from scoring.interventions import (
+    INTERVENTION_PAGE,
+    Intervention,
+    ListedIntervention,
+    Outcome,
+    intervene,
+    intervene_tutor,
+    list_interventions,
+)
 from tests.answers import fetch_answer
 from tests.scoring.conftest import NOW, Records, days_ago
 from tqs.errors import ConflictError, NotFoundError, QueryError
 
 MAILS = "SELECT kind, session_id::text, intervention_id, recipient, subject, state, message_id FROM email_reports"
 KINDS = ("reminder", "call", "reassign", "note")
+
+
+@pytest.fixture
+def engine(emptied_engine: Engine) -> Engine:
+    """Of the database that these tests share."""
+    return emptied_engine
 
 
 @pytest.fixture
@@ -146,4 +161,103 @@ def test_the_list_is_newest_first_and_in_pages(engine: Engine, ahead: str) -> No
         "note": made[0].note,
         "actor": "ann",
         "created_at": "2026-03-11T12:01:00+00:00",
+        "outcome": None,
     }
+
+
+def test_what_became_of_the_session_is_listed_with_it(engine: Engine, records: Records, tutor: str) -> None:
+    told = {"completed": "tutor", "no_show": "tutor", "rescheduled": "tutor", "rescheduled by the student": "student"}
+    for day, (name, initiator) in enumerate(told.items(), 1):
+        status = name.split()[0]
+        session = records.session(tutor, days_ago(day), status, initiator=initiator)
+        act(engine, session, "call")
+        outcome = {"status": status, "tutor_rescheduled": name == "rescheduled"}
+        assert [row["outcome"] for row in listed(engine, session)["interventions"]] == [outcome]
+    # Cancelled though still ahead; over, but nobody told what became of it.
+    ahead = records.session(tutor, NOW + timedelta(days=1), "rescheduled")
+    untold = records.session(tutor, days_ago(1), "scheduled")
+    for session, outcome in ((ahead, {"status": "rescheduled", "tutor_rescheduled": True}), (untold, None)):
+        act(engine, session, "note")
+        assert listed(engine, session)["interventions"][0]["outcome"] == outcome
+
+
+@pytest.mark.parametrize("kind", ["call", "reassign", "note"])
+def test_a_tutor_is_called_without_a_session(engine: Engine, records: Records, tutor: str, kind: str) -> None:
+    records.execute(f"UPDATE tutors SET is_active = false WHERE id = '{tutor}'")
+    made = intervene_tutor(engine, uuid.UUID(tutor), kind, "Ill until May", NOW, actor="ann")
+    assert made == Intervention(made.id, None, uuid.UUID(tutor), kind, "Ill until May", "ann", NOW)
+    assert records.rows("SELECT actor, action, subject, details FROM audit_log") == [
+        ("ann", "intervene", tutor, {"kind": kind, "intervention": str(made.id)})
+    ]
+    assert list_interventions(engine) == [
+        ListedIntervention(
+            made.id, None, uuid.UUID(tutor), kind, "Ill until May", "ann", NOW, "tutor 1", False, None, None
+        )
+    ]
+
+
+def test_what_cannot_be_done_about_a_tutor(engine: Engine, records: Records, tutor: str) -> None:
+    with pytest.raises(QueryError, match="'reminder' is no intervention about a tutor; those are call, reassign, note"):
+        intervene_tutor(engine, uuid.UUID(tutor), "reminder", None, NOW, actor="ann")
+    with pytest.raises(NotFoundError, match="there is no tutor 0000"):
+        intervene_tutor(engine, uuid.UUID(int=4), "call", None, NOW, actor="ann")
+    with pytest.raises(IntegrityError, match="reminder_of_session"):
+        records.execute(f"INSERT INTO interventions (tutor_id, kind, actor) VALUES ('{tutor}', 'reminder', 'ann')")
+    assert records.rows("SELECT 1 FROM interventions") == records.rows("SELECT 1 FROM audit_log") == []
+
+
+@pytest.mark.parametrize(
+    ("note", "said"),
+    [
+        ("", "the note has 0 characters; write 1 to 2,000"),
+        ("x" * 2_001, "the note has 2,001 characters"),
+        ("a\0b", "no text in the database can hold"),
+        ("\ud800", "no text in the database can hold"),
+    ],
+)
+def test_a_note_that_cannot_be_kept(engine: Engine, records: Records, ahead: str, note: str, said: str) -> None:
+    with pytest.raises(QueryError, match=said):
+        act(engine, ahead, "note", note)
+    assert records.rows("SELECT 1 FROM interventions") == []
+
+
+def test_an_unknown_kind_is_named(engine: Engine, ahead: str) -> None:
+    with pytest.raises(QueryError, match="'fire' is no intervention about a session; those are reminder, call, reas"):
+        act(engine, ahead, "fire")
+
+
+def test_the_list_of_people_is_by_session_by_tutor_or_whole(engine: Engine, records: Records, tutor: str) -> None:
+    other = records.tutor(2)
+    sessions = [records.session(one, NOW + timedelta(days=2), "scheduled") for one in (tutor, other)]
+    for minute, session in enumerate(sessions):
+        act(engine, session, "call", f"{minute}", NOW + timedelta(minutes=minute))
+    intervene_tutor(engine, uuid.UUID(tutor), "note", "2", NOW + timedelta(minutes=2), actor="bob")
+    records.execute(f"UPDATE sessions SET status = 'no_show' WHERE id = '{sessions[0]}'")
+
+    def notes(**asked: Any) -> list[str | None]:
+        return [row.note for row in list_interventions(engine, **asked)]
+
+    assert notes() == ["2", "1", "0"]
+    assert notes(tutor_id=uuid.UUID(tutor)) == ["2", "0"]
+    assert notes(tutor_id=uuid.UUID(other)) == ["1"]
+    assert notes(session_id=uuid.UUID(sessions[0])) == ["0"]
+    assert notes(tutor_id=uuid.UUID(other), session_id=uuid.UUID(sessions[0])) == []
+    assert notes(limit=1, offset=1) == ["1"]
+    [told] = list_interventions(engine, session_id=uuid.UUID(sessions[0]))
+    assert (told.tutor, told.automatic, told.scheduled_time) == ("tutor 1", False, NOW + timedelta(days=2))
+    assert told.outcome == Outcome("no_show", False)
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "said"),
+    [
+        ({"session_id": uuid.UUID(int=4)}, NotFoundError, "there is no session 0000"),
+        ({"tutor_id": uuid.UUID(int=4)}, NotFoundError, "there is no tutor 0000"),
+        ({"limit": 0}, QueryError, "limit is 0; it can be 1 to 500"),
+        ({"limit": 501}, QueryError, "limit is 501"),
+        ({"offset": -1}, QueryError, "offset is -1"),
+    ],
+)
+def test_a_list_that_cannot_be_given(engine: Engine, asked: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        list_interventions(engine, **asked)

@@ -6,7 +6,6 @@ import json
 import re
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -18,28 +17,10 @@ import typer
 from sqlalchemy import URL, create_engine, text
 
 from features.catalogue import names_of
-from tqs.cli import main
+from tests.tqs.conftest import Call
 
 TQS = "from tqs.cli import main; main()"
-Call = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def tqs(database_url: URL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
-    """A function that runs a command line in this process; returns exit status, stdout, stderr."""
-    monkeypatch.setenv("TQS_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("TQS_DATABASE_URL", database_url.render_as_string(hide_password=False))
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["tqs", *words])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        told = capsys.readouterr()
-        code = ended.value.code
-        return (code if isinstance(code, int) else 0), told.out, told.err
-
-    return run
+NOBODY = "00000000-0000-0000-0000-000000000004"
 
 
 @pytest.fixture
@@ -77,6 +58,11 @@ def test_every_command_has_an_example_of_itself() -> None:
         (["up", "web"], "'web' is no part of tqs"),
         (["demo", "--tutors", "0"], "Invalid value for '--tutors'"),
         (["retrain", "--trials", "0"], "Invalid value for '--trials'"),
+        (["interventions", "add", "fire", "--tutor", "x"], "Invalid value for '--tutor'"),
+        (["interventions", "add", "fire"], "there is no intervention 'fire'; they are reminder, call, reassign, note"),
+        (["interventions", "add", "call"], "name either --session or --tutor, by id"),
+        (["interventions", "add", "call", "--tutor", NOBODY, "--session", NOBODY], "name either --session or --tutor"),
+        (["interventions", "list", "--limit", "501"], "Invalid value for '--limit'"),
         (["nonsense"], "No such command 'nonsense'"),
     ],
 )
@@ -95,6 +81,9 @@ def test_wrong_usage_ends_with_2(tqs: Call, words: list[str], sentence: str) -> 
         (["models", "promote", "match", "v9"], "there is no model 'v9' of match"),
         (["models", "rollback", "match"], "to roll back to"),
         (["models", "show", "match"], "no model of match serves yet"),
+        (["interventions", "list", "--session", NOBODY], f"there is no session {NOBODY}"),
+        (["interventions", "add", "call", "--tutor", NOBODY], f"there is no tutor {NOBODY}"),
+        (["interventions", "add", "reminder", "--tutor", NOBODY], "'reminder' is no intervention about a tutor"),
         (["keys", "create", "", "--scope", "read"], "a key needs a name"),
         (["keys", "revoke", "nosuch"], "no key has the id or prefix 'nosuch'"),
         (["db", "upgrade", "nosuch"], "the schema cannot go to 'nosuch'"),
@@ -234,6 +223,8 @@ def test_what_is_printed_as_json_parses(tqs: Call, tmp_path: Path) -> None:
         (["predict", "--target", "match", "--in", "f.parquet", "--out", "p.parquet", "--json"], dict),
         (["score", "--json"], dict),
         (["models", "list", "--json"], list),
+        (["interventions", "list", "--json"], list),
+        (["interventions", "report", "--json"], dict),
         (["keys", "list", "--json"], list),
         (["doctor", "--json"], list),
     ):

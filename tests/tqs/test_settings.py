@@ -31,6 +31,7 @@ def test_the_defaults_are_those_of_the_documents() -> None:
     assert settings.home == Path(".tqs").resolve()
     assert settings.env == "production"
     assert settings.timezone == "UTC"
+    assert (settings.reminder_threshold, settings.reminder_hours, settings.reminder_hold_out) == (None, 72, 0.2)
 
 
 def test_the_older_build_s_names_are_understood_and_ours_win(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -59,6 +60,10 @@ def test_the_older_build_s_names_are_understood_and_ours_win(monkeypatch: pytest
         ("TQS_MATCH_RISK_THRESHOLD_LOW", "0.9", "must lie below"),
         ("TQS_ENV", "staging", "'production' or 'development'"),
         ("TQS_RESCHEDULE_RISK_THRESHOLD_HIGH", "nan", "RESCHEDULE_RISK_THRESHOLD_HIGH"),
+        ("TQS_REMINDER_THRESHOLD", "0", "TQS_REMINDER_THRESHOLD: Input should be greater than 0"),
+        ("TQS_REMINDER_THRESHOLD", "35", "TQS_REMINDER_THRESHOLD: Input should be less than 1"),
+        ("TQS_REMINDER_HOLD_OUT", "0", "TQS_REMINDER_HOLD_OUT: Input should be greater than or equal to 0.05"),
+        ("TQS_REMINDER_HOURS", "400", "TQS_REMINDER_HOURS: Input should be less than or equal to 336"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_refused_by_name(

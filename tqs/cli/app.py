@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from tqs.cli import data, database, models, running
+from tqs.cli import data, database, interventions, models, running
 
 app = typer.Typer(
     name="tqs",
@@ -17,5 +17,6 @@ app = typer.Typer(
 for room in (data, models, running):
     room.add_commands(app)
 app.add_typer(models.models_app, name="models")
+app.add_typer(interventions.app, name="interventions")
 app.add_typer(running.keys_app, name="keys")
 app.add_typer(database.app, name="db")

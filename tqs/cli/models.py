@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import asdict
-from getpass import getuser
 from json import loads
 from pathlib import Path
 from typing import Annotated, Any, cast
@@ -15,6 +14,7 @@ import typer
 from records.engine import Databases
 from tqs.cli.data import AsJson, Target, require_target
 from tqs.cli.output import print_json, print_table, progress_bars
+from tqs.cli.person import name_person
 from tqs.errors import ModelError, TqsError
 from tqs.settings import load_settings
 
@@ -149,7 +149,7 @@ def promote(
 
     with open_databases(load_settings()) as databases:
         before = champion_versions(databases.app).get(require_target(target))
-        run(databases.app, target, version, expected_champion=before, reason=reason, actor=_person())
+        run(databases.app, target, version, expected_champion=before, reason=reason, actor=name_person())
         _mirror(databases, target)
     print(f"{target} {version} serves now (before: {before or 'the rule'})")
 
@@ -164,7 +164,7 @@ def rollback(
     from records.engine import open_databases
 
     with open_databases(load_settings()) as databases:
-        now, before = roll_back(databases.app, require_target(target), reason=reason, actor=_person())
+        now, before = roll_back(databases.app, require_target(target), reason=reason, actor=name_person())
         _mirror(databases, target)
     print(f"{target} {now} serves again (before: {before})")
 
@@ -183,11 +183,3 @@ def _mirror(databases: Databases, target: str) -> None:
         mirror_aliases(book, target, rows_of(databases.app, target))
     except TqsError as error:
         print(f"MLflow still shows the model before: {error}", file=sys.stderr)
-
-
-def _person() -> str:
-    """Who runs the command, for the record; a number in a container that knows no names."""
-    try:
-        return getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
