@@ -72,29 +72,32 @@ def report_reminders(engine: Engine, now: datetime) -> ReminderReport:
         rows = connection.execute(_TUTORS, {"now": now}).all()
     treated = [row for row in rows if row.arm == "treated"]
     hold_out = [row for row in rows if row.arm == "hold_out"]
-    missing = _missing(treated, "treated", "") + _missing(hold_out, "hold-out", "")
-    first_missing = _missing(treated, "treated", "first_") + _missing(hold_out, "hold-out", "first_")
+    too_early = _find_missing(treated, hold_out, "")
     return ReminderReport(
         as_of=now,
         treated=_report_arm(treated),
         hold_out=_report_arm(hold_out),
-        uplift=None if missing else _compare(treated, hold_out, ""),
-        too_early="; ".join(missing) or None,
-        first_uplift=None if first_missing else _compare(treated, hold_out, "first_"),
+        uplift=None if too_early else _compare(treated, hold_out, ""),
+        too_early=too_early,
+        first_uplift=None if _find_missing(treated, hold_out, "first_") else _compare(treated, hold_out, "first_"),
     )
 
 
-def _missing(rows: Sequence[Row[Any]], arm: str, part: str) -> list[str]:
-    """What an arm has too little of. part: "" or "first_", which sessions are looked at."""
-    counts = _count(rows, part)
-    sessions, moved = int(counts.sessions.sum()), int(counts.rescheduled.sum())
-    found = (
-        ("tutors", len(counts.sessions), LEAST_TUTORS),
-        ("sessions", sessions, LEAST_SESSIONS),
-        ("sessions that the tutor rescheduled", moved, LEAST_OUTCOMES),
-        ("sessions that the tutor did not reschedule", sessions - moved, LEAST_OUTCOMES),
+def _find_missing(treated: Sequence[Row[Any]], hold_out: Sequence[Row[Any]], part: str) -> str | None:
+    """What the arms have too little of to be compared. part: "" or "first_", which sessions are looked at."""
+    short = []
+    for name, rows in (("treated", treated), ("hold-out", hold_out)):
+        counts = _count(rows, part)
+        tutors, sessions, moved = len(counts.sessions), int(counts.sessions.sum()), int(counts.rescheduled.sum())
+        either = min(moved, sessions - moved)
+        if tutors < LEAST_TUTORS or sessions < LEAST_SESSIONS or either < LEAST_OUTCOMES:
+            short.append(f"the {name} arm has {tutors:,} tutors and {sessions:,} sessions, {moved:,} rescheduled")
+    if not short:
+        return None
+    return (
+        f"each arm needs {LEAST_TUTORS} tutors and {LEAST_SESSIONS} sessions that are over, {LEAST_OUTCOMES} of them "
+        f"rescheduled by the tutor and {LEAST_OUTCOMES} not; {', '.join(short)}"
     )
-    return [f"{there:,} {what} in the {arm} arm, {least} are needed" for what, there, least in found if there < least]
 
 
 def _report_arm(rows: Sequence[Row[Any]]) -> ArmReport:

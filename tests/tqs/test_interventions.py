@@ -52,7 +52,7 @@ def test_before_there_is_anything_to_say(tqs: Call) -> None:
     assert tqs("interventions", "list") == (0, "no intervention yet\n", "")
     code, out, err = tqs("interventions", "report")
     assert (code, err) == (0, "")
-    assert "too early to say: 0 tutors in the treated arm, 30 are needed; 0 sessions in" in out
+    assert "too early to say: each arm needs 30 tutors and 200 sessions that are over" in out
     assert out.endswith("automatic reminders are off (TQS_REMINDER_THRESHOLD)\n")
     report = json.loads(tqs("interventions", "report", "--json")[1])
     assert (report["uplift"], report["treated"]["sessions"], report["hold_out"]["rate"]) == (None, 0, None)

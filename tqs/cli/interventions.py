@@ -117,8 +117,8 @@ def _print_report(report: ReminderReport, settings: Settings) -> None:
     print_table(
         [
             {
-                "tutors": name,
-                "number": arm.tutors,
+                "arm": name,
+                "tutors": arm.tutors,
                 "sessions": arm.sessions,
                 "rescheduled by the tutor": arm.tutor_rescheduled,
                 "rate": "" if arm.rate is None else f"{100 * arm.rate:.1f} %",
