@@ -173,6 +173,10 @@ def test_what_became_of_the_session_is_listed_with_it(engine: Engine, records: R
         act(engine, session, "call")
         outcome = {"status": status, "tutor_rescheduled": name == "rescheduled"}
         assert [row["outcome"] for row in listed(engine, session)["interventions"]] == [outcome]
+    # Corrected: it took place after all.
+    records.execute(f"UPDATE sessions SET status = 'completed' WHERE id = '{session}'")
+    records.execute("UPDATE reschedules SET initiator = 'tutor'")
+    assert listed(engine, session)["interventions"][0]["outcome"]["tutor_rescheduled"] is False
     # Cancelled though still ahead; over, but nobody told what became of it.
     ahead = records.session(tutor, NOW + timedelta(days=1), "rescheduled")
     untold = records.session(tutor, days_ago(1), "scheduled")

@@ -105,6 +105,18 @@ def test_whoever_was_sent_a_reminder_the_arm_that_was_drawn_counts(engine: Engin
     assert report_reminders(engine, later).treated == ArmReport(1, 1, 0, 0.0, 0, 0, 0)  # its mail was never sent
 
 
+def test_a_tutor_weighs_by_the_share_at_the_time_of_the_draw(engine: Engine, records: Records) -> None:
+    drawn = (("hold_out", 0.1, "rescheduled"), ("hold_out", 0.5, "completed"), ("treated", 0.1, "completed"),
+             ("treated", 0.5, "rescheduled"))  # fmt: skip
+    for number, (arm, share, status) in enumerate(drawn):
+        tutor = records.tutor(number)
+        hold(records, tutor, arm, share)
+        decide(records, records.session(tutor, days_ago(1), status))
+    report = report_reminders(engine, NOW)
+    assert report.hold_out.rate == pytest.approx(10 / (10 + 2))
+    assert report.treated.rate == pytest.approx(2 / (2 + 1 / 0.9))
+
+
 def fill(records: Records, rescheduled: dict[str, list[int]], sessions: int, later: int = 0) -> None:
     """Tutors, each with so many sessions and of them those rescheduled by the tutor; `later` ones, all rescheduled."""
     number = 0
