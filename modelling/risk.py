@@ -38,6 +38,14 @@ def risk_codes(probabilities: NDArray[np.floating], thresholds: RiskThresholds) 
     return at_least_medium.astype(np.int8) + (probabilities >= thresholds.high)
 
 
+def risk_level_sql(probability: str, low: str, high: str) -> str:
+    """The same in SQL, of expressions: the name, null where `probability` is."""
+    return (
+        f"CASE WHEN {probability} < {low} THEN 'low' WHEN {probability} < {high} THEN 'medium' "
+        f"WHEN {probability} >= {high} THEN 'high' END"
+    )
+
+
 def risk_levels(probabilities: NDArray[np.floating], thresholds: RiskThresholds) -> NDArray[np.str_]:
     """Name from RISK_LEVELS for each of (n,) probabilities."""
     return _NAMES[risk_codes(probabilities, thresholds)]

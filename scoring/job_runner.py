@@ -78,7 +78,7 @@ def _predict_with(engine: Engine, model: ServedModel, claim: Claim, holder: _Hol
     wanted: dict[str, list[str]] = {}
     fresh, created = 0, holder.progress.created
     if claim.kind == "generate_all":
-        wanted["students"] = students_to_predict(engine, model.version)
+        wanted["students"] = students_to_predict(engine, model)
         fresh = (students - len(wanted["students"])) * tutors
         holder.tell(JobProgress(fresh, students * tutors, created))
     elif claim.subject_id is not None:

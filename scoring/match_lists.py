@@ -41,8 +41,8 @@ SCORES: Final = (
 def list_matches(who: Who, sort_by: SortBy, order: Order | None = None) -> str:
     """SQL of a page of the matches of one student or tutor, best first by default; null where there is no such person.
 
-    $1 id, $2 the version that serves, $3 limit, $4 offset; $5 true: where there are people with whom there is no fresh
-    prediction, their ids instead (`read_stale`), false: what is stored, whether fresh or not.
+    $1 id, $2 to $4 the terms of what serves, $5 limit, $6 offset; $7 true: where there are people with whom there is no
+    fresh prediction, their ids instead (`read_stale`), false: what is stored, whether fresh or not.
 
     Ties are in the order of the predictions' ids. A tutor who is no longer active has no matches.
     """
@@ -55,7 +55,7 @@ def read_stale(answer: bytes) -> list[str] | None:
 
 
 def stale_partners(who: Who) -> str:
-    """SQL of the ids of those with whom :id has a stored prediction that is not fresh by :version, or may not be.
+    """SQL of the ids of those with whom :id has a stored prediction that is not fresh by the terms, or may not be.
 
     One that was made within seconds of a change may have been made while that was not yet committed.
     """
@@ -65,24 +65,25 @@ def stale_partners(who: Who) -> str:
 def _list(who: Who, sort_by: SortBy, order: Order) -> str:
     me, other = ("s", "t") if who == "student" else ("t", "s")
     key = "array_position(ARRAY['low', 'medium', 'high'], p.risk_level)" if sort_by == "risk_level" else f"p.{sort_by}"
+    fresh = FRESH.format(version="$2", low="$3", high="$4")
     pairs = f"""
-        SELECT {other}.id AS other, p.id, {key} AS sort_key, coalesce({FRESH.format(version="$2")}, false) AS fresh
+        SELECT {other}.id AS other, p.id, {key} AS sort_key, coalesce({fresh}, false) AS fresh
         FROM students s JOIN tutors t ON t.is_active
         LEFT JOIN match_predictions p ON p.student_id = s.id AND p.tutor_id = t.id
         WHERE {me}.id = $1"""
     page = f"""
         SELECT p.*, s.student, t.tutor FROM (
-            SELECT id, sort_key FROM pairs WHERE id IS NOT NULL ORDER BY sort_key {order}, id LIMIT $3 OFFSET $4
+            SELECT id, sort_key FROM pairs WHERE id IS NOT NULL ORDER BY sort_key {order}, id LIMIT $5 OFFSET $6
         ) page JOIN match_predictions p USING (id) {_objects(who)} ORDER BY page.sort_key {order}, p.id"""
     listed = {
         "matches": json_list(json_columns((*ANSWERED, "student", "tutor"), "r"), page),
         "total": "(SELECT count(id) FROM pairs)",
-        "limit": "CAST($3 AS bigint)",
-        "offset": "CAST($4 AS bigint)",
+        "limit": "CAST($5 AS bigint)",
+        "offset": "CAST($6 AS bigint)",
     }
     return f"""
         WITH pairs AS MATERIALIZED ({pairs})
-        SELECT CASE WHEN CAST($5 AS boolean) AND EXISTS (SELECT FROM pairs WHERE NOT fresh)
+        SELECT CASE WHEN CAST($7 AS boolean) AND EXISTS (SELECT FROM pairs WHERE NOT fresh)
             THEN {json_object({"stale": "(SELECT json_agg(other) FROM pairs WHERE NOT fresh)"})}
             ELSE {json_object(listed)} END::text
         FROM {who}s WHERE id = $1"""
@@ -108,7 +109,7 @@ _STALE_PARTNERS: Final = {
     who: f"""
         SELECT p.{other}_id::text FROM match_predictions p
         JOIN students s ON s.id = p.student_id JOIN tutors t ON t.id = p.tutor_id
-        WHERE p.{who}_id = :id AND t.is_active AND NOT ({FRESH.format(version=":version")}
+        WHERE p.{who}_id = :id AND t.is_active AND NOT ({FRESH.format(version=":version", low=":low", high=":high")}
             AND p.updated_at > greatest(s.inputs_changed_at, t.inputs_changed_at) + interval '{SETTLED_S} seconds')"""
     for who, other in (("student", "tutor"), ("tutor", "student"))
 }

@@ -48,6 +48,11 @@ class ServedModel:
         """Whether the rule answers."""
         return self.predictor is None
 
+    @property
+    def terms(self) -> dict[str, str | float]:
+        """What stored predictions of this target must agree with to be fresh: its version and thresholds, in order."""
+        return {"version": self.version, "low": self.thresholds.low, "high": self.thresholds.high}
+
     def predict(self, X: Float64) -> Float64:
         """Probabilities (n,) for a matrix (n, features) with the catalogue's columns."""
         if self.predictor is None:

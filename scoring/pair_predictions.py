@@ -136,9 +136,9 @@ READ_PAIR: Final = f"""
     SELECT CASE WHEN p.id IS NULL THEN {_inputs()} ELSE {json_object(json_columns(ANSWERED, "p"))} END::text
     FROM students s JOIN tutors t ON t.id = $2 AND t.is_active
     LEFT JOIN match_predictions p ON p.student_id = s.id AND p.tutor_id = t.id
-        AND p.contributions IS NOT NULL AND {FRESH.format(version="$3")}
+        AND p.contributions IS NOT NULL AND {FRESH.format(version="$3", low="$4", high="$5")}
     WHERE s.id = $1"""
-"""$1 student, $2 tutor, $3 the version that serves. Null: there is no such student, or no such active tutor."""
+"""$1 student, $2 tutor, $3 to $5 the terms of what serves. Null: there is no such student, or no such active tutor."""
 
 _MADE: Final = {
     "student_id": "uuid",

@@ -30,7 +30,7 @@ def predict_person(
 def refresh_stored(engine: Engine, model: ServedModel, who: Who, person_id: UUID) -> int:
     """Predict anew what is stored of a person and stale; how many pairs those were. Raises as `predict_pairs`."""
     with engine.connect() as connection:
-        stale = list(connection.scalars(_STALE[who], {"id": person_id, "version": model.version}))
+        stale = list(connection.scalars(_STALE[who], {"id": person_id, **model.terms}))
     if stale:
         predict_person(engine, model, who, person_id, stale)
     return len(stale)

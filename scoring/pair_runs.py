@@ -46,7 +46,7 @@ def run_for_all(engine: Engine, model: ServedModel, kind: Kind, *, actor: str) -
     total = students * tutors
     if total > SMALL_PAIRS:
         return _open(engine, kind, None, total, actor)
-    wanted = students_to_predict(engine, model.version) if kind == "generate_all" else None
+    wanted = students_to_predict(engine, model) if kind == "generate_all" else None
     created = predict_pairs(engine, model, read_clock(engine), students=wanted).created or 0
     return _report(engine, kind, "all pairs", RunReport("", created, total - created, total), actor)
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
-from modelling.risk import RISK_LEVELS
+from modelling.risk import RISK_LEVELS, risk_level_sql
 from modelling.store import read_champion_versions
 from records.bulk import BulkColumn, Words, copy_rows
 from records.columns import Float64, Int8, Int64
@@ -66,8 +66,11 @@ class Stored:
         return self.created + self.changed
 
 
-# Of a prediction `p`, its student `s` and tutor `t`: who made it serves, and nothing that it rests on changed since.
-FRESH: Final = "p.model_version = {version} AND p.updated_at > greatest(s.inputs_changed_at, t.inputs_changed_at)"
+# Of a prediction `p`, its student `s` and tutor `t`: who made it serves, its risk level is what the thresholds say by
+# now, and nothing that it rests on changed since. The places are for `ServedModel.terms`.
+FRESH: Final = f"""p.model_version = {{version}}
+    AND p.risk_level = {risk_level_sql("p.churn_probability", "{low}", "{high}")}
+    AND p.updated_at > greatest(s.inputs_changed_at, t.inputs_changed_at)"""
 
 
 def store_pairs(engine: Engine, model: ServedModel, block: PairBlock, now: datetime) -> Stored:

@@ -117,10 +117,10 @@ def count_people(engine: Engine) -> tuple[int, int]:
     return row.students, row.tutors
 
 
-def students_to_predict(engine: Engine, version: str) -> list[str]:
-    """The students who lack a fresh prediction by the model `version` with some active tutor, in order."""
+def students_to_predict(engine: Engine, model: ServedModel) -> list[str]:
+    """The students who lack a fresh prediction by `model` with some active tutor, in order."""
     with engine.connect() as connection:
-        return list(connection.scalars(_INCOMPLETE, {"version": version}))
+        return list(connection.scalars(_INCOMPLETE, model.terms))
 
 
 _COUNTS: Final = text(
@@ -130,7 +130,7 @@ _COUNTS: Final = text(
 _INCOMPLETE: Final = text(
     f"""
     SELECT s.id::text FROM students s LEFT JOIN (
-        SELECT p.student_id, count(*) FILTER (WHERE t.is_active AND {FRESH.format(version=":version")}) AS fresh
+        SELECT p.student_id, count(*) FILTER (WHERE t.is_active AND {FRESH.format(version=":version", low=":low", high=":high")}) AS fresh
         FROM match_predictions p JOIN students s ON s.id = p.student_id JOIN tutors t ON t.id = p.tutor_id
         GROUP BY p.student_id
     ) f ON f.student_id = s.id

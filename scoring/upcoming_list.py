@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from modelling.risk import RISK_LEVELS
+from modelling.risk import RISK_LEVELS, risk_level_sql
 from records.json_sql import json_columns, json_list, json_object
 from tqs.errors import QueryError
 
@@ -56,19 +56,20 @@ class UpcomingQuery:
             raise QueryError(f"offset is {self.offset}; it can be 0 or more")
 
 
-def answer_upcoming(query: UpcomingQuery) -> tuple[str, tuple[Any, ...]]:
+def answer_upcoming(query: UpcomingQuery, thresholds: tuple[float, float]) -> tuple[str, tuple[Any, ...]]:
     """The statement that gives the list as JSON with `sessions`, total, limit and offset, and its parameters $1, $2, …
 
-    It depends on the time of the database.
+    It depends on the time of the database. Risk levels are those of the `thresholds`, whatever was stored with the
+    probability.
     """
-    values: list[Any] = [query.days_ahead, query.limit, query.offset]
+    values: list[Any] = [query.days_ahead, query.limit, query.offset, *thresholds]
     where = f"s.status = 'scheduled' AND {_AHEAD.format('s')}"
     if query.tutor_id is not None:
         values.append(query.tutor_id)
         where += f" AND s.tutor_id = ${len(values)}"
     if query.risk_level is not None:
         values.append(query.risk_level)
-        where += f" AND p.risk_level = ${len(values)}"
+        where += f" AND {_LEVEL} = ${len(values)}"
     key, table = _KEYS[query.sort_by]
     tables = {table, "p"} if query.risk_level is not None else {table}
     at_once = query.tutor_id is None
@@ -95,6 +96,7 @@ def _join(tables: Iterable[str], at_once: bool) -> str:
     return joins.format(fence="OFFSET 0" if at_once else "", student=_STUDENT)
 
 
+_LEVEL: Final = risk_level_sql("p.probability", "$4", "$5")
 _COLUMNS: Final = {
     "id": "page.id",
     "tutor_id": "s.tutor_id",
@@ -104,7 +106,7 @@ _COLUMNS: Final = {
     "scheduled_time": "s.scheduled_time",
     "status": "s.status",
     "reschedule_probability": "p.probability",
-    "risk_level": "p.risk_level",
+    "risk_level": _LEVEL,
     "model_version": "p.model_version",
     "predicted_at": "p.predicted_at",
 }
@@ -129,7 +131,7 @@ _KEYS: Final = {  # what to sort by, and whose column it is
 _AHEAD: Final = "{0}.scheduled_time > now() AND {0}.scheduled_time <= now() + CAST($1 AS integer) * interval '24 hours'"
 _JOINS: Final = {
     "p": f"""LEFT JOIN (
-        SELECT session_id, scheduled_time, probability, risk_level FROM session_reschedule_predictions a
+        SELECT session_id, scheduled_time, probability FROM session_reschedule_predictions a
         WHERE target = 'reschedule' AND {_AHEAD.format("a")} {{fence}}
     ) p ON p.session_id = s.id AND p.scheduled_time = s.scheduled_time""",
     "t": "JOIN (SELECT id, name FROM tutors {fence}) t ON t.id = s.tutor_id",

@@ -114,10 +114,11 @@ async def predict_match_of(
 ) -> Response:
     """One student with one tutor: the stored prediction if it is fresh, else one made of what is known now, and stored.
 
-    A prediction is fresh while its model serves and neither preferences nor the tutor's figures changed since.
+    A prediction is fresh while its model serves and neither preferences, nor the tutor's figures, nor the thresholds of
+    the risk levels changed since.
     """
     for _ in range(ATTEMPTS):
-        answer = await answers.fetch(READ_PAIR, student_id, tutor_id, model.version)
+        answer = await answers.fetch(READ_PAIR, student_id, tutor_id, *model.terms.values())
         if answer is None:
             raise await _explain_absence(answers, student_id, tutor_id)
         inputs = read_inputs(answer)
@@ -171,7 +172,7 @@ async def _list(
     who: Who, person_id: UUID, sql: str, page: tuple[int, int], answers: Answers, engine: Engine, model: ServedModel
 ) -> Response:
     async def ask(*, only_fresh: bool) -> bytes:
-        answer = await answers.fetch(sql, person_id, model.version, *page, only_fresh)
+        answer = await answers.fetch(sql, person_id, *model.terms.values(), *page, only_fresh)
         if answer is None:
             raise NotFoundError(f"there is no {who} {person_id}; GET /api/matching/{who}s lists those there are")
         return answer

@@ -116,6 +116,7 @@ TheseModels = Annotated[dict[str, ServedModel], Depends(get_models)]
 @router.get("", response_model=UpcomingList)
 async def list_upcoming_sessions(
     answers: TheseAnswers,
+    worker: ThisWorker,
     days_ahead: DaysAhead = 7,
     risk_level: Literal["low", "medium", "high", ""] = "",
     tutor_id: UUID | Literal[""] = "",
@@ -132,7 +133,7 @@ async def list_upcoming_sessions(
     either order, ties are broken by id, names compare by code point. No value for risk_level or tutor_id: all.
     """
     query = UpcomingQuery(days_ahead, risk_level or None, tutor_id or None, sort_by, sort_order, limit, offset)
-    sql, parameters = answer_upcoming(query)
+    sql, parameters = answer_upcoming(query, worker.settings.risk_thresholds("reschedule"))
     return json_answer(await answers.fetch(sql, *parameters, max_age_s=LIST_AGE_S) or b"")
 
 

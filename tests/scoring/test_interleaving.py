@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 import scoring.pair_store
 from benchmarks._model import make_artifact
+from modelling.risk import RiskThresholds
 from modelling.store import promote, save_challenger
 from scoring.pair_people import read_clock, read_people
 from scoring.pair_store import store_pairs
@@ -161,13 +163,14 @@ def test_an_unchanged_pair_that_a_change_made_stale_is_fresh_again(
     _, tutors = pairs
     predict_pairs(engine, MODEL, read_clock(engine))
     records.execute(f"UPDATE tutors SET inputs_changed_at = clock_timestamp() WHERE id = '{tutors[0]}'")
-    assert len(students_to_predict(engine, "v1")) == 3
+    assert len(students_to_predict(engine, MODEL)) == 3
 
     report = predict_pairs(engine, MODEL, read_clock(engine))
 
     assert (report.written, report.created, report.unchanged) == (3, 0, 3)
-    assert students_to_predict(engine, "v1") == []
-    assert len(students_to_predict(engine, "v2")) == 3
+    assert students_to_predict(engine, MODEL) == []
+    assert len(students_to_predict(engine, serve("match", rule=True))) == 3
+    assert len(students_to_predict(engine, replace(MODEL, thresholds=RiskThresholds(1e-9, 2e-9)))) == 3
 
 
 @pytest.mark.parametrize("small", [0, 20_000])

@@ -56,7 +56,7 @@ def test_the_pairs_are_fresh_after_the_scores(engine: Engine, records: Records, 
     records.student(1)
     for now in (NOW, NOW + timedelta(days=40)):
         score_all(engine, settings, now)
-        assert students_to_predict(engine, "rule") == []
+        assert students_to_predict(engine, load_models(engine, settings)["match"]) == []
 
 
 def test_the_thresholds_are_those_of_the_settings(engine: Engine, settings: Settings) -> None:

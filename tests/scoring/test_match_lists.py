@@ -38,7 +38,7 @@ def pairs(engine: Engine, records: Records) -> None:
     records.execute("ALTER TABLE match_predictions ADD COLUMN nth serial")
     records.execute(
         "UPDATE match_predictions SET risk_level = (ARRAY['high', 'low', 'medium'])[1 + mod(nth, 3)], "
-        "churn_probability = mod(nth, 4) / 10.0, compatibility_score = mod(nth, 2) / 2.0"
+        "churn_probability = (ARRAY[0.8, 0.1, 0.5])[1 + mod(nth, 3)] + mod(nth, 2) / 20.0, compatibility_score = mod(nth, 2) / 2.0"
     )
 
 
@@ -53,7 +53,7 @@ def ask(
     only_fresh: bool = True,
     model: ServedModel = MODEL,
 ) -> dict[str, Any] | list[str] | None:
-    answer = answered(engine, list_matches(who, *sort), key, model.version, limit, offset, only_fresh)
+    answer = answered(engine, list_matches(who, *sort), key, *model.terms.values(), limit, offset, only_fresh)
     if answer is None:
         return None
     found: dict[str, Any] = json.loads(answer)
@@ -87,7 +87,7 @@ def test_all_sorts_and_pages(
 
 
 @pytest.mark.parametrize(
-    ("sort_by", "best"), [("compatibility_score", 0.5), ("churn_probability", 0), ("risk_level", "low")]
+    ("sort_by", "best"), [("compatibility_score", 0.5), ("churn_probability", 0.1), ("risk_level", "low")]
 )
 def test_the_best_come_first_by_default(engine: Engine, pairs: None, sort_by: SortBy, best: object) -> None:
     found = page(engine, "student", PEOPLE["student"][0], (sort_by, None))

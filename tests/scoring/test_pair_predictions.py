@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from benchmarks._model import make_artifact
 from features.catalogue import names_of
 from features.table import pair_features
+from modelling.risk import RiskThresholds
 from modelling.store import promote, save_challenger
 from records.reading import read_history
 from scoring.explanations import explain_matches
@@ -55,7 +56,7 @@ def pair(records: Records) -> tuple[UUID, UUID]:
 
 
 def read(engine: Engine, pair: tuple[UUID, UUID], model: ServedModel = MODEL) -> dict[str, Any] | PairInputs | None:
-    answer = answered(engine, READ_PAIR, *pair, model.version)
+    answer = answered(engine, READ_PAIR, *pair, *model.terms.values())
     if answer is None:
         return None
     found: dict[str, Any] = json.loads(answer)
@@ -169,6 +170,23 @@ def test_another_model_makes_it_stale(engine: Engine, pair: tuple[UUID, UUID]) -
     assert (by_rule["id"], by_rule["model_version"]) == (made["id"], "rule")
     assert by_rule["churn_probability"] == pytest.approx(1 - by_rule["compatibility_score"])
     assert sum(one["effect"] for one in by_rule["contributions"]) == pytest.approx(by_rule["churn_probability"])
+
+
+def test_other_thresholds_make_it_stale_and_its_text_with_it(
+    engine: Engine, records: Records, pair: tuple[UUID, UUID]
+) -> None:
+    made = make(engine, pair)
+    records.execute("UPDATE match_predictions SET ai_explanation = 'There is such a risk.'")
+    churn = made["churn_probability"]
+    kept = read(engine, pair)
+    assert isinstance(kept, dict)
+    assert kept["ai_explanation"] == "There is such a risk."
+
+    for level, low, high in (("medium", churn, churn * 1.1), ("high", churn / 2, churn), ("low", churn * 1.1, 0.99)):
+        model = replace(MODEL, thresholds=RiskThresholds(low, high))
+        anew = make(engine, pair, model)  # not there, as its level is another one by now
+        assert (anew["churn_probability"], anew["risk_level"], anew["ai_explanation"]) == (churn, level, None)
+        assert read(engine, pair, model) == anew
 
 
 @pytest.mark.parametrize("who", ["students", "tutors"])
