@@ -62,6 +62,17 @@ def is_outcome(known: Known, different: list[str]) -> bool:
     return known.session.status == "scheduled" and different == ["status"]
 
 
+def find_contradiction(known: Known, posted: PostedSession) -> str:
+    """Why an outcome cannot be that of the booking as it is stored; empty where it can.
+
+    What `posted` says of the booking itself was compared with its outcome already, so this is about what it left out.
+    """
+    booked, told = known.session.booked_at, posted.reschedule_info
+    if booked is not None and told is not None and told.cancelled_at is not None and told.cancelled_at < booked:
+        return f"reschedule_info.cancelled_at is before its booked_at, {booked.isoformat()}"
+    return ""
+
+
 def add_outcome(known: Known, posted: PostedSession) -> Known:
     """What will be stored once the outcome that `posted` tells is recorded; the booking stays as it is."""
     session = replace(known.session, status=posted.status, completed_time=posted.completed_time)

@@ -18,7 +18,14 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import OperationalError
 
 from access.audit import record_action
-from processing.agreement import Known, StoredSession, add_outcome, find_differences, is_outcome
+from processing.agreement import (
+    Known,
+    StoredSession,
+    add_outcome,
+    find_contradiction,
+    find_differences,
+    is_outcome,
+)
 from processing.posted import PostedSession, RescheduleInfo
 from records.prepared import execute_prepared
 from records.work import QUEUE_SESSIONS, wake_processor
@@ -121,7 +128,9 @@ def _settle(connection: Connection, met: dict[int, PostedSession]) -> tuple[dict
     for line, told in sorted(met.items()):
         before = known[told.session_id]
         different = find_differences(before, told)
-        if is_outcome(before, different):
+        if is_outcome(before, different) and (wrong := find_contradiction(before, told)):
+            answers[line] = Refusal(409, f"The session {told.session_id} is stored, and {wrong}; nothing was changed.")
+        elif is_outcome(before, different):
             outcomes[told.session_id] = told
             known[told.session_id] = add_outcome(before, told)
         elif different:

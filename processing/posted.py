@@ -23,6 +23,7 @@ from records.tables.sessions import EARLIEST_YEAR
 
 MOST_SESSIONS: Final = 1_000  # of a batch
 FURTHEST_AHEAD: Final = timedelta(days=731)  # two years, a leap year among them
+CLOCKS_DIFFER: Final = timedelta(minutes=5)  # by which a caller's clock may be ahead of ours
 _EARLIEST: Final = datetime(EARLIEST_YEAR, 1, 1, tzinfo=UTC)
 _EARLIEST_BOOKING: Final = datetime(EARLIEST_YEAR - 10, 1, 1, tzinfo=UTC)
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)
@@ -146,6 +147,8 @@ class PostedSession(BaseModel):
             raise ValueError(f"is given, but status is {status}; leave it out or send status completed")
         if completed is not None and scheduled is not None and completed < scheduled:
             raise ValueError("is before scheduled_time; a session is completed after it begins")
+        if completed is not None and completed > datetime.now(UTC) + CLOCKS_DIFFER:
+            raise ValueError("is in the future; a session is told as completed once it is over")
         return completed
 
     @field_validator("reschedule_info")

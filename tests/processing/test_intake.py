@@ -101,6 +101,22 @@ def test_the_outcome_need_not_repeat_what_is_optional(desk: Desk) -> None:
     assert desk.rows("SELECT booked_at, duration_minutes FROM sessions") == [(datetime(2026, 3, 1, 9, tzinfo=UTC), 60)]
 
 
+def test_an_outcome_that_the_stored_booking_rules_out(desk: Desk) -> None:
+    """It leaves out when the session was booked, which alone says that it cannot have been cancelled by then."""
+    desk.tell(body(1), body(2, booked_at=None), body(3))
+    before = desk.everything()
+    early = {"cancelled_at": "2026-03-01T08:59:59Z"}
+    detail = refused(desk.tell(moved(1, early, booked_at=None))[0], 409)
+    assert "cancelled_at is before its booked_at, 2026-03-01T09:00:00+00:00" in detail
+    assert desk.everything() == before
+
+    answers = desk.tell(
+        moved(3, early, booked_at=None), moved(1, {"cancelled_at": "2026-03-01T09:00:00Z"}, booked_at=None),
+        moved(2, early, booked_at=None), body(4), moved(4, early, booked_at=None),
+    )  # fmt: skip
+    assert [answer.status for answer in answers] == [409, "rescheduled", "rescheduled", "scheduled", 409]
+
+
 BOOKING = {
     "tutor_id": str(BOB),
     "student_id": "somebody else",

@@ -97,6 +97,10 @@ def test_a_completed_time_of_a_completed_session_that_has_begun() -> None:
     session = PostedSession.model_validate(body(status="completed", completed_time="2026-03-11T12:00:00Z"))
     assert session.completed_time == NOON
     assert faults(body(status="completed", completed_time="2026-03-11T11:59:59Z")) == ["completed_time"]
+    now = datetime.now(UTC)
+    begun, soon, later = (str(now + timedelta(minutes=m)) for m in (-30, 4, 6))  # clocks may differ by five
+    assert PostedSession.model_validate(body(scheduled_time=begun, status="completed", completed_time=soon))
+    assert faults(body(scheduled_time=begun, status="completed", completed_time=later)) == ["completed_time"]
     for status in ("no_show", "scheduled"):
         assert faults(body(status=status, completed_time="2026-03-11T13:00:00Z")) == ["completed_time"]
     assert faults(moved(completed_time="2026-03-11T13:00:00Z")) == ["completed_time"]
