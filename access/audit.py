@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Connection, insert
 
 from records.tables.operations import audit_log
+
+# Who acts without a key of the database.
+SETTING: Final = "TQS_API_KEY"  # with a key of that setting
+WEBHOOK: Final = "webhook"  # by a signature
+COMMAND_LINE: Final = "command line"
+FIRST_START: Final = "first start"
+UNKNOWN: Final = "unknown"
+BEARER: Final = "token "  # before the subject of a token
+
+_OTHERS: Final = frozenset(name.casefold() for name in (SETTING, WEBHOOK, COMMAND_LINE, FIRST_START, UNKNOWN))
+
+
+def is_taken(name: str) -> bool:
+    """Whether the audit log calls somebody so who has no key of the database, so that no key may be called so."""
+    folded = name.strip().casefold()
+    return folded in _OTHERS or f"{folded} ".startswith(BEARER)
 
 
 def record_action(

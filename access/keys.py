@@ -17,7 +17,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, func, insert, select, text, true, update
 
-from access.audit import record_action
+from access.audit import COMMAND_LINE, FIRST_START, is_taken, record_action
 from records.locking import run_alone
 from records.tables.operations import SCOPES, api_keys
 from tqs.errors import TqsError, UsageError
@@ -51,14 +51,14 @@ def create_key(
     *,
     scopes: Sequence[str],
     expires_at: datetime | None = None,
-    actor: str = "command line",
+    actor: str = COMMAND_LINE,
 ) -> str:
     """Make a key, store its hash, and return it: it can never be shown again.
 
     Raises
     ------
     TqsError
-        no or an over-long name, an unknown scope, none at all, or an end that is past.
+        no or an over-long name or one that is taken, an unknown scope, none at all, or an end that is past.
     """
     with engine.begin() as connection:
         return _insert_key(connection, name, scopes, expires_at, actor)
@@ -84,7 +84,7 @@ def live_prefixes(engine: Engine, name: str) -> list[str]:
         return list(connection.scalars(query.order_by(api_keys.c.created_at, api_keys.c.id)))
 
 
-def revoke_key(engine: Engine, wanted: str, *, actor: str = "command line") -> str:
+def revoke_key(engine: Engine, wanted: str, *, actor: str = COMMAND_LINE) -> str:
     """Revoke the key with this id or prefix; returns its prefix. One that is revoked already stays as it is.
 
     Raises
@@ -119,7 +119,7 @@ def ensure_first_key(engine: Engine, home: Path) -> str | None:
         run_alone(connection, "first key")
         if connection.scalar(select(func.count()).select_from(api_keys)):
             return None
-        key = _insert_key(connection, "first key", SCOPES, None, "first start")
+        key = _insert_key(connection, "first key", SCOPES, None, FIRST_START)
         file = home / FIRST_KEY_FILE
         try:
             write_private_file(file, key + "\n", replace=True)
@@ -155,6 +155,8 @@ def _insert_key(
         raise TqsError(f"a key needs a scope; the scopes are {', '.join(SCOPES)}")
     if not name.strip() or len(name) > LONGEST_NAME or not name.isprintable():
         raise TqsError(f"a key needs a name of 1 to {LONGEST_NAME} printable characters, got {name[:LONGEST_NAME]!r}")
+    if is_taken(name):
+        raise TqsError(f"the audit log calls somebody else {name!r}; give the key another name")
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise TqsError(f"the key would have expired at {expires_at.isoformat()}; choose a time to come")
     key = KEY_MARK + secrets.token_urlsafe(KEY_BYTES)

@@ -9,10 +9,9 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Engine, text
 
-from access.audit import record_action
+from access.audit import UNKNOWN, record_action
 from access.keys import KEY_FORM, PREFIX_CHARS
 
-UNKNOWN: Final = "unknown"
 OTHERS: Final = "other addresses"
 MOST_A_MINUTE: Final = 100  # callers told apart; all others of the minute are added up in one row
 MOST_WAITING: Final = 5_000  # rows while the database does not answer

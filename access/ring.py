@@ -11,11 +11,11 @@ from uuid import UUID
 from pydantic import SecretStr
 from sqlalchemy import Connection, func, select
 
+from access.audit import SETTING
 from access.keys import hash_key
 from records.tables.operations import SCOPES, api_keys
 
 LONGEST_KEY: Final = 512  # characters: a longer one is not worth hashing
-SETTING: Final = "TQS_API_KEY"
 
 
 @dataclass(frozen=True, slots=True)

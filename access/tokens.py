@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import jwt
 
+from access.audit import BEARER
 from access.ring import ApiKey
 from records.tables.operations import SCOPES
 from tqs.errors import SettingsError
@@ -50,7 +51,8 @@ class TokenVerifier:
     def verify(self, token: str, now: datetime) -> ApiKey | None:
         """Who presents the token; None where it is not good at `now`.
 
-        The caller is named after the claim `sub` and has those of our scopes that the claim `scope` lists.
+        The caller is named after the claim `sub`, marked so that it is no key's name, and has those of our scopes that
+        the claim `scope` lists.
         """
         known = self._verified.get(token)
         if known is not None and now < known[1]:
@@ -80,7 +82,8 @@ class TokenVerifier:
         if not isinstance(listed, str) or not 0 < len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
             return None
         scopes = frozenset(listed.split()) & frozenset(SCOPES)
-        return ApiKey(None, subject, scopes, end, f"token {subject}") if now < end else None
+        name = f"{BEARER}{subject}"
+        return ApiKey(None, name, scopes, end, name) if now < end else None
 
 
 def configure_tokens(settings: Settings) -> TokenVerifier | None:

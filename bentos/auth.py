@@ -15,7 +15,7 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any, Final, Protocol
 
-from access.refusals import UNKNOWN
+from access.audit import UNKNOWN
 from access.ring import ApiKey, KeyRing
 from bentos.body import BodyError, ClientGone, Message, Receive, take_body
 from bentos.cors import PREFLIGHT, cors_headers

@@ -12,7 +12,7 @@ from records.people_answers import LISTED_TUTOR
 from records.tables.people import PROFILE_COLUMNS
 from records.tables.scoring import WINDOWS
 from scoring.pair_predictions import ANSWERED
-from scoring.pair_store import FRESH
+from scoring.pair_store import FRESH, FRESH_BY_TERMS
 
 Who = Literal["student", "tutor"]
 SortBy = Literal["compatibility_score", "churn_probability", "risk_level"]
@@ -109,7 +109,7 @@ _STALE_PARTNERS: Final = {
     who: f"""
         SELECT p.{other}_id::text FROM match_predictions p
         JOIN students s ON s.id = p.student_id JOIN tutors t ON t.id = p.tutor_id
-        WHERE p.{who}_id = :id AND t.is_active AND NOT ({FRESH.format(version=":version", low=":low", high=":high")}
+        WHERE p.{who}_id = :id AND t.is_active AND NOT ({FRESH_BY_TERMS}
             AND p.updated_at > greatest(s.inputs_changed_at, t.inputs_changed_at) + interval '{SETTLED_S} seconds')"""
     for who, other in (("student", "tutor"), ("tutor", "student"))
 }

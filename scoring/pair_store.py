@@ -71,6 +71,7 @@ class Stored:
 FRESH: Final = f"""p.model_version = {{version}}
     AND p.risk_level = {risk_level_sql("p.churn_probability", "{low}", "{high}")}
     AND p.updated_at > greatest(s.inputs_changed_at, t.inputs_changed_at)"""
+FRESH_BY_TERMS: Final = FRESH.format(version=":version", low=":low", high=":high")
 
 
 def store_pairs(engine: Engine, model: ServedModel, block: PairBlock, now: datetime) -> Stored:

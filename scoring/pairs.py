@@ -18,7 +18,7 @@ from features.catalogue import names_of
 from features.pairing import StudentVectors, TutorVectors, pair_block
 from scoring.models import ServedModel
 from scoring.pair_people import People, read_people
-from scoring.pair_store import FRESH, PairBlock, Stored, remove_inactive_pairs, store_pairs
+from scoring.pair_store import FRESH_BY_TERMS, PairBlock, Stored, remove_inactive_pairs, store_pairs
 from scoring.prediction_report import PredictionReport, report_predictions
 
 BLOCK_PAIRS: Final = 65_536
@@ -130,7 +130,7 @@ _COUNTS: Final = text(
 _INCOMPLETE: Final = text(
     f"""
     SELECT s.id::text FROM students s LEFT JOIN (
-        SELECT p.student_id, count(*) FILTER (WHERE t.is_active AND {FRESH.format(version=":version", low=":low", high=":high")}) AS fresh
+        SELECT p.student_id, count(*) FILTER (WHERE t.is_active AND {FRESH_BY_TERMS}) AS fresh
         FROM match_predictions p JOIN students s ON s.id = p.student_id JOIN tutors t ON t.id = p.tutor_id
         GROUP BY p.student_id
     ) f ON f.student_id = s.id

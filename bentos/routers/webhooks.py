@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json
 from sqlalchemy import Engine
 
+from access.audit import WEBHOOK
 from bentos.routers import ThisEngine, ThisWorker
 from bentos.routers.sessions import REFUSALS, take_one
 from bentos.signature import CHALLENGE, NO_WEBHOOKS, verify_signature
@@ -20,7 +21,6 @@ from processing.batches import TakenBatch, take_batch
 from processing.posted import PostedSession, PostedSessions
 
 router = APIRouter(tags=["Sessions"])
-ACTOR: Final = "webhook"
 Timestamp = Annotated[str, Header(alias="X-TQS-Timestamp", description="When it was sent: seconds since 1970.")]
 Signature = Annotated[
     str,
@@ -68,9 +68,9 @@ def _take(engine: Engine, body: bytes) -> StoredSession | TakenBatch:
     told = from_json(body) if body else None
     try:
         if isinstance(told, dict) and "sessions" in told:
-            return take_batch(engine, PostedSessions.model_validate(told).sessions, ACTOR)
+            return take_batch(engine, PostedSessions.model_validate(told).sessions, WEBHOOK)
         session = PostedSession.model_validate(told)
     except ValidationError as error:
         found = error.errors(include_url=False, include_context=False, include_input=False)
         raise RequestValidationError(found) from None
-    return take_one(engine, session, ACTOR)
+    return take_one(engine, session, WEBHOOK)

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, text
 
-from access.refusals import MOST_A_MINUTE, MOST_WAITING, OTHERS, UNKNOWN, Refusal, RefusalLog
+from access.audit import UNKNOWN
+from access.refusals import MOST_A_MINUTE, MOST_WAITING, OTHERS, Refusal, RefusalLog
 
 MINUTE = datetime(2026, 11, 22, 12, 5, tzinfo=UTC)
 KEY = "tqs_" + "aB3_-" * 8 + "xyz"

@@ -53,7 +53,7 @@ class TestTokens:
         worker = FakeWorker(gate=make_gate(**TOKENS))
         bearer = {"authorization": f"Bearer {make_token()}"}
         answer = call("/api/models", key=None, worker=worker, **bearer)
-        assert (answer.status, answer.headers["x-key"]) == (200, "portal")
+        assert (answer.status, answer.headers["x-key"]) == (200, "token portal")
         assert call("/api/sessions", method="POST", body=b"{}", key=None, worker=worker, **bearer).status == 200
         assert call("/api/tutors", method="POST", body=b"{}", key=None, worker=worker, **bearer).status == 403
 

@@ -38,7 +38,8 @@ def pairs(engine: Engine, records: Records) -> None:
     records.execute("ALTER TABLE match_predictions ADD COLUMN nth serial")
     records.execute(
         "UPDATE match_predictions SET risk_level = (ARRAY['high', 'low', 'medium'])[1 + mod(nth, 3)], "
-        "churn_probability = (ARRAY[0.8, 0.1, 0.5])[1 + mod(nth, 3)] + mod(nth, 2) / 20.0, compatibility_score = mod(nth, 2) / 2.0"
+        "churn_probability = (ARRAY[0.8, 0.1, 0.5])[1 + mod(nth, 3)] + mod(nth, 2) / 20.0, "
+        "compatibility_score = mod(nth, 2) / 2.0"
     )
 
 
