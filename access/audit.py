@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, insert
@@ -31,3 +32,16 @@ def record_action(
 ) -> None:
     """Add a row to the audit log. `details` is JSON and holds no secret and no personal data."""
     connection.execute(insert(audit_log).values(actor=actor, action=action, subject=subject, details=details))
+
+
+@dataclass(frozen=True, slots=True)
+class Deed:
+    """Who does what to what: for work of several transactions, each of which adds its own row."""
+
+    actor: str
+    action: str
+    subject: str
+
+    def record(self, connection: Connection, details: Mapping[str, Any]) -> None:
+        """As `record_action`."""
+        record_action(connection, self.actor, self.action, self.subject, details)

@@ -68,6 +68,6 @@ class JobStarter:
         log.error("the process that did job %s ended with %s: it is started anew", claim.id, status)
 
 
-def refresh_soon(worker: Worker, who: Who, person_id: UUID) -> None:
+def refresh_soon(worker: Worker, who: Who, person_id: UUID, actor: str) -> None:
     """After a change of a person's preferences, committed: renew their stored predictions without waiting for it."""
-    worker.refresher.ask(who, person_id)
+    worker.refresher.ask(who, person_id, actor)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 
 from bentos.answers import Answers
 from scoring.models import ServedModel
 from scoring.pair_predictions import STORE_PAIRS, Pair, PairInputs, predict_known, read_stored
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    inputs: PairInputs
+    model: ServedModel
+    actor: str
+    answer: asyncio.Future[bytes | None]
 
 
 class PairBatch:
@@ -14,21 +23,24 @@ class PairBatch:
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._waiting: dict[Pair, tuple[PairInputs, ServedModel, asyncio.Future[bytes | None]]] = {}
+        self._waiting: dict[Pair, _Waiting] = {}
         self._task: asyncio.Task[None] | None = None
 
-    async def predict(self, model: ServedModel, pair: Pair, inputs: PairInputs) -> bytes | None:
+    async def predict(self, model: ServedModel, pair: Pair, inputs: PairInputs, actor: str) -> bytes | None:
         """The prediction of a pair, stored, as JSON; None where it was not stored (`STORE_PAIRS` says why not).
+
+        actor: who asks, as the audit log names them.
 
         Raises
         ------
         DatabaseDownError
             where the database does not answer in time.
         """
-        _, _, future = self._waiting.setdefault(pair, (inputs, model, asyncio.get_running_loop().create_future()))
+        future = asyncio.get_running_loop().create_future()
+        waiting = self._waiting.setdefault(pair, _Waiting(inputs, model, actor, future))
         if self._task is None:
             self._task = asyncio.create_task(self._work())
-        return await asyncio.shield(future)  # one who goes away leaves it to the others
+        return await asyncio.shield(waiting.answer)  # one who goes away leaves it to the others
 
     async def _work(self) -> None:
         try:
@@ -38,16 +50,21 @@ class PairBatch:
         finally:
             self._task = None
 
-    async def _store(self, waiting: dict[Pair, tuple[PairInputs, ServedModel, asyncio.Future[bytes | None]]]) -> None:
+    async def _store(self, waiting: dict[Pair, _Waiting]) -> None:
         try:
-            models = {id(model): model for _, model, _ in waiting.values()}
+            models = {id(one.model): one.model for one in waiting.values()}
             stored: dict[Pair, bytes] = {}
             for key, model in models.items():  # as a rule one
-                pairs = {pair: inputs for pair, (inputs, own, _) in waiting.items() if id(own) == key}
-                stored |= read_stored(await self._answers.store(STORE_PAIRS, predict_known(model, pairs)))
+                mine = {pair: one for pair, one in waiting.items() if id(one.model) == key}
+                made = predict_known(
+                    model,
+                    {pair: one.inputs for pair, one in mine.items()},
+                    {pair: one.actor for pair, one in mine.items()},
+                )
+                stored |= read_stored(await self._answers.store(STORE_PAIRS, made))
         except Exception as error:  # noqa: BLE001  # it is raised where the pairs were asked for
-            for _, _, future in waiting.values():
-                future.set_exception(error)
+            for one in waiting.values():
+                one.answer.set_exception(error)
         else:
-            for pair, (_, _, future) in waiting.items():
-                future.set_result(stored.get(pair))
+            for pair, one in waiting.items():
+                one.answer.set_result(stored.get(pair))

@@ -31,16 +31,19 @@ class Refresher:
     def __init__(self, engine: Engine, model: Callable[[], ServedModel | None]) -> None:
         self._engine = engine
         self._model = model
-        self._waiting: dict[tuple[Who, UUID], None] = {}
+        self._waiting: dict[tuple[Who, UUID], str] = {}
         self._working = False
         self._lock = Lock()
         self._stopped = Event()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="refresher")
 
-    def ask(self, who: Who, person_id: UUID) -> None:
-        """Renew the stored predictions of a person soon; who waits already is not asked for twice. From any thread."""
+    def ask(self, who: Who, person_id: UUID, actor: str) -> None:
+        """Renew the stored predictions of a person soon; who waits already is not asked for twice. From any thread.
+
+        actor: whose change it was, as the audit log names them.
+        """
         with self._lock:
-            self._waiting[who, person_id] = None
+            self._waiting[who, person_id] = actor
             if self._working or self._stopped.is_set():
                 return
             self._working = True
@@ -59,15 +62,15 @@ class Refresher:
                     self._working = False
                     return
                 person = next(iter(self._waiting))
-                del self._waiting[person]
+                actor = self._waiting.pop(person)
             started = time.monotonic()
-            self._refresh(*person)
+            self._refresh(*person, actor)
             pause_s = REST * (time.monotonic() - started)
 
-    def _refresh(self, who: Who, person_id: UUID) -> None:
+    def _refresh(self, who: Who, person_id: UUID, actor: str) -> None:
         model = self._model()
         try:
             if model is not None:
-                refresh_stored(self._engine, model, who, person_id)
+                refresh_stored(self._engine, model, who, person_id, actor=actor)
         except Exception as error:  # noqa: BLE001  # whatever it is, the next reader makes them anew
             log.warning("the predictions of a %s were not renewed: %s", who, type(error).__name__)

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
-from access.audit import record_action
+from access.audit import Deed
 from records.json_sql import json_columns, json_object
 from records.locking import run_alone
 from tqs.errors import TqsError
@@ -32,13 +32,19 @@ class LeaseLostError(TqsError):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A job that its holder is to do. created: rows that those who held it before had made."""
+    """A job that its holder is to do. created: rows that those who held it before had made. actor: who asked."""
 
     id: UUID
     token: UUID
     kind: str
     subject_id: UUID | None
     created: int
+    actor: str
+
+    @property
+    def deed(self) -> Deed:
+        """What the audit log says of what is written for it."""
+        return name_deed(self.actor, self.kind, self.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +69,13 @@ def open_job(engine: Engine, kind: str, subject_id: UUID | None, *, total: int, 
         found: UUID | None = connection.execute(_FIND_OPEN, values).scalar_one_or_none()
         if found is None:
             found = connection.execute(_INSERT, values).scalar_one()
-        record_action(connection, actor, kind.replace("_", " "), f"job {found}", {"pairs": total})
+        name_deed(actor, kind, found).record(connection, {"pairs": total})
     return found
+
+
+def name_deed(actor: str, kind: str, job_id: UUID) -> Deed:
+    """What the audit log says of a job."""
+    return Deed(actor, kind.replace("_", " "), f"job {job_id}")
 
 
 def claim_job(engine: Engine, *, lease_s: float = LEASE_S) -> Claim | None:
@@ -148,10 +159,10 @@ _CLAIM: Final = text(
         leased_until = clock_timestamp() + CAST(:lease AS float8) * interval '1 second'
     WHERE id = (SELECT id FROM jobs WHERE {_OPEN} ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED)
         AND NOT EXISTS (SELECT FROM jobs WHERE {_OPEN} AND NOT {_FREE})
-    RETURNING id, lease_token, kind, subject_id, created
+    RETURNING id, lease_token, kind, subject_id, created, actor
     """
 )
-_READ_CLAIM: Final = text(f"SELECT id, lease_token, kind, subject_id, created FROM jobs {_MINE}")
+_READ_CLAIM: Final = text(f"SELECT id, lease_token, kind, subject_id, created, actor FROM jobs {_MINE}")
 _GIVE_UP: Final = text(
     f"""
     UPDATE jobs SET state = 'failed', updated_at = clock_timestamp(),

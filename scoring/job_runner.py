@@ -87,7 +87,7 @@ def _predict_with(engine: Engine, model: ServedModel, claim: Claim, holder: _Hol
     def tell(at: Progress) -> None:
         holder.tell(JobProgress(fresh + at.done, fresh + at.total, created + at.created))
 
-    predict_pairs(engine, model, now, **wanted, progress=tell)
+    predict_pairs(engine, model, now, **wanted, progress=tell, deed=claim.deed)
 
 
 class _Holder:

@@ -51,6 +51,12 @@ READ_PROFILES: Final = f"""
 """$1 student, $2 tutor. Their names are for leaving them out of the learning goals."""
 
 STORE_EXPLANATION: Final = """
-    UPDATE match_predictions SET ai_explanation = $3
-    WHERE id = $1 AND updated_at = $2 AND ai_explanation IS DISTINCT FROM $3 RETURNING 'stored'"""
-"""$1 id of the prediction, $2 its updated_at, $3 the text: stored unless the prediction has changed since."""
+    WITH stored AS (
+        UPDATE match_predictions SET ai_explanation = $3
+        WHERE id = $1 AND updated_at = $2 AND ai_explanation IS DISTINCT FROM $3 RETURNING student_id, tutor_id
+    ), noted AS (
+        INSERT INTO audit_log (actor, action, subject)
+        SELECT $4, 'explain match', student_id || '/' || tutor_id FROM stored
+    ) SELECT 'stored' FROM stored"""
+"""$1 id of the prediction, $2 its updated_at, $3 the text: stored unless the prediction has changed since; $4 the actor
+of the audit log."""

@@ -67,8 +67,11 @@ def read_inputs(answer: bytes) -> PairInputs | None:
     return PairInputs(**from_json(answer)["inputs"]) if answer.startswith(_INPUTS_MARK) else None
 
 
-def predict_known(model: ServedModel, pairs: Mapping[Pair, PairInputs]) -> str:
-    """The predictions of some pairs with their contributions, in one go, as JSON for STORE_PAIRS."""
+def predict_known(model: ServedModel, pairs: Mapping[Pair, PairInputs], actors: Mapping[Pair, str]) -> str:
+    """The predictions of some pairs with their contributions, in one go, as JSON for STORE_PAIRS.
+
+    actors: who asked for each, as the audit log names them.
+    """
     known = list(pairs.values())
     students = [one.student for one in known]
     tutors = [one.tutor for one in known]
@@ -85,7 +88,7 @@ def predict_known(model: ServedModel, pairs: Mapping[Pair, PairInputs]) -> str:
         strict=True,
     )
     rows = [
-        (*pair, inputs.student_changed, inputs.tutor_changed, inputs.now, *_describe(model), *row)
+        (actors[pair], *pair, inputs.student_changed, inputs.tutor_changed, inputs.now, *_describe(model), *row)
         for (pair, inputs), row in zip(pairs.items(), measures, strict=True)
     ]
     return to_json([dict(zip(_MADE, row, strict=True)) for row in rows]).decode()
@@ -141,6 +144,7 @@ READ_PAIR: Final = f"""
 """$1 student, $2 tutor, $3 to $5 the terms of what serves. Null: there is no such student, or no such active tutor."""
 
 _MADE: Final = {
+    "actor": "text",
     "student_id": "uuid",
     "tutor_id": "uuid",
     "student_changed": "timestamptz",
@@ -191,6 +195,10 @@ STORE_PAIRS: Final = f"""
             ) THEN p.ai_explanation END
         WHERE p.updated_at <= excluded.updated_at
         RETURNING student_id, tutor_id, {json_object(json_columns(ANSWERED, "p"))}::text AS answer
+    ), noted AS (
+        INSERT INTO audit_log (actor, action, subject, details)
+        SELECT m.actor, 'predict match', s.student_id || '/' || s.tutor_id, json_build_object('model', m.model_version)
+        FROM stored s JOIN made m USING (student_id, tutor_id)
     ), unstored AS (
         SELECT c.student_id, c.tutor_id, {json_object(_UNSTORED)}::text AS answer
         FROM valid c LEFT JOIN match_predictions p USING (student_id, tutor_id)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
-from access.audit import record_action
+from access.audit import Deed
 from scoring.job_queue import open_job
 from scoring.match_lists import Who
 from scoring.models import ServedModel
@@ -47,8 +47,9 @@ def run_for_all(engine: Engine, model: ServedModel, kind: Kind, *, actor: str) -
     if total > SMALL_PAIRS:
         return _open(engine, kind, None, total, actor)
     wanted = students_to_predict(engine, model) if kind == "generate_all" else None
-    created = predict_pairs(engine, model, read_clock(engine), students=wanted).created or 0
-    return _report(engine, kind, "all pairs", RunReport("", created, total - created, total), actor)
+    deed = Deed(actor, kind.replace("_", " "), "all pairs")
+    created = predict_pairs(engine, model, read_clock(engine), students=wanted, deed=deed).created or 0
+    return _report(created, total)
 
 
 def run_for_person(engine: Engine, model: ServedModel, who: Who, person_id: UUID, *, actor: str) -> RunReport | OpenJob:
@@ -68,10 +69,8 @@ def run_for_person(engine: Engine, model: ServedModel, who: Who, person_id: UUID
     total = tutors if who == "student" else students
     if total > SMALL_PAIRS:
         return _open(engine, f"refresh_{who}", person_id, total, actor)
-    found = predict_person(engine, model, who, person_id)
-    created = found.created or 0
-    counts = RunReport("", created, found.computed - created, found.computed)
-    return _report(engine, f"refresh_{who}", str(person_id), counts, actor)
+    found = predict_person(engine, model, who, person_id, deed=Deed(actor, f"refresh {who}", str(person_id)))
+    return _report(found.created or 0, found.computed)
 
 
 def _open(engine: Engine, kind: str, subject: UUID | None, total: int, actor: str) -> OpenJob:
@@ -79,13 +78,10 @@ def _open(engine: Engine, kind: str, subject: UUID | None, total: int, actor: st
     return OpenJob(f"{total:,} pairs are being predicted; GET /api/jobs/{job} tells how far that is.", job, total)
 
 
-def _report(engine: Engine, kind: str, subject: str, counts: RunReport, actor: str) -> RunReport:
-    with engine.begin() as connection:
-        record_action(connection, actor, kind.replace("_", " "), subject, {"pairs": counts.total})
-    message = (
-        f"{counts.total:,} pairs are predicted: {counts.created:,} are new, {counts.existing:,} were there before."
-    )
-    return RunReport(message, counts.created, counts.existing, counts.total)
+def _report(created: int, total: int) -> RunReport:
+    existing = total - created
+    message = f"{total:,} pairs are predicted: {created:,} are new, {existing:,} were there before."
+    return RunReport(message, created, existing, total)
 
 
 _EXISTS: Final = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Final
 from uuid import UUID
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
+from access.audit import Deed
 from modelling.risk import RISK_LEVELS, risk_level_sql
 from modelling.store import read_champion_versions
 from records.bulk import BulkColumn, Words, copy_rows
@@ -74,12 +75,16 @@ FRESH: Final = f"""p.model_version = {{version}}
 FRESH_BY_TERMS: Final = FRESH.format(version=":version", low=":low", high=":high")
 
 
-def store_pairs(engine: Engine, model: ServedModel, block: PairBlock, now: datetime) -> Stored:
+def store_pairs(
+    engine: Engine, model: ServedModel, block: PairBlock, now: datetime, deed: Deed | None = None
+) -> Stored:
     """Store a block, predicted as of `now`, in one transaction.
 
     `now` becomes the `updated_at` of what is written. A row that would not change is not rewritten, unless it is older
     than a change of its people's inputs, and one that was written as of a later moment stays. Pairs of people whose
     inputs changed since they were read are left out: they would be out of date as soon as they were stored.
+
+    deed: what the audit log says of it where anything was written; nothing where it is nobody's.
 
     Raises
     ------
@@ -89,25 +94,36 @@ def store_pairs(engine: Engine, model: ServedModel, block: PairBlock, now: datet
     if len(block) == 0:
         return Stored(0, 0)
     try:
-        with engine.begin() as connection:
-            _begin(connection, model, block)
-            if len(block) > SMALL_PAIRS and not connection.scalar(_NEEDS_CARE, _people(block)):
-                return Stored(copy_rows(connection, match_predictions, _columns(model, block, now)), 0)
-            return _upsert(connection, model, block, now)
+        return _store(engine, model, block, now, deed, may_copy=len(block) > SMALL_PAIRS)
     except (DBAPIError, psycopg2.Error) as error:  # COPY goes past SQLAlchemy, which wraps those of all else
         cause = error.orig if isinstance(error, DBAPIError) else error
         if not isinstance(cause, psycopg2.IntegrityError | psycopg2.errors.DeadlockDetected):
             raise
         # Meanwhile someone stored a pair of the block, or deleted a person: the upsert minds both.
-        with engine.begin() as connection:
-            _begin(connection, model, block)
-            return _upsert(connection, model, block, now)
+        return _store(engine, model, block, now, deed, may_copy=False)
 
 
-def remove_inactive_pairs(engine: Engine) -> int:
-    """Remove the pairs of tutors who are no longer active; their number."""
+def remove_inactive_pairs(engine: Engine, deed: Deed | None = None) -> int:
+    """Remove the pairs of tutors who are no longer active; their number. deed: as of `store_pairs`."""
     with engine.begin() as connection:
-        return connection.execute(_REMOVE).rowcount
+        removed = connection.execute(_REMOVE).rowcount
+        if deed is not None and removed:
+            deed.record(connection, {"removed": removed})
+    return removed
+
+
+def _store(
+    engine: Engine, model: ServedModel, block: PairBlock, now: datetime, deed: Deed | None, *, may_copy: bool
+) -> Stored:
+    with engine.begin() as connection:
+        _begin(connection, model, block)
+        if may_copy and not connection.scalar(_NEEDS_CARE, _people(block)):
+            stored = Stored(copy_rows(connection, match_predictions, _columns(model, block, now)), 0)
+        else:
+            stored = _upsert(connection, model, block, now)
+        if deed is not None and stored.written:
+            deed.record(connection, asdict(stored))
+    return stored
 
 
 def _begin(connection: Connection, model: ServedModel, block: PairBlock) -> None:

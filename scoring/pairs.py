@@ -14,6 +14,7 @@ from typing import Final, TypeVar
 import numpy as np
 from sqlalchemy import Engine, text
 
+from access.audit import Deed
 from features.catalogue import names_of
 from features.pairing import StudentVectors, TutorVectors, pair_block
 from scoring.models import ServedModel
@@ -43,6 +44,7 @@ def predict_pairs(
     students: Sequence[str] | None = None,
     tutors: Sequence[str] | None = None,
     progress: Callable[[Progress], None] | None = None,
+    deed: Deed | None = None,
 ) -> PredictionReport:
     """Predict, as of `now`, whether each student (all, or those with these ids) and active tutor would part.
 
@@ -54,6 +56,7 @@ def predict_pairs(
     Of two runs at once the one with the later `now` stays, whichever ends last.
 
     progress: called after each block; what it raises ends the run.
+    deed: what the audit log says of each block that wrote anything; None where it is nobody's, as by schedule.
 
     Raises
     ------
@@ -62,7 +65,7 @@ def predict_pairs(
     """
     people = read_people(engine, now, students, tutors)
     total = len(people.students) * len(people.tutors)
-    removed = remove_inactive_pairs(engine) if students is None and tutors is None else 0
+    removed = remove_inactive_pairs(engine, deed) if students is None and tutors is None else 0
     done = created = changed = 0
 
     def count(waiting: Future[Stored]) -> None:
@@ -78,7 +81,7 @@ def predict_pairs(
                 count(waiting)
                 if progress is not None:
                     progress(Progress(done, total, created))
-            waiting = writer.submit(store_pairs, engine, model, block, now)
+            waiting = writer.submit(store_pairs, engine, model, block, now, deed)
             done += len(block)
         if waiting is not None:
             count(waiting)

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from bentos.fields import PathId
 from bentos.people import Answer
-from bentos.routers import CONTESTED, UNKNOWN, MatchModel, TheseAnswers, ThisWorker
+from bentos.routers import CONTESTED, UNKNOWN, Actor, MatchModel, TheseAnswers, ThisWorker
 from bentos.routers.match_predictions import predict_match_of
 from modelling.fallback import RULE_VERSION
 from scoring.explanations import Contribution
@@ -36,14 +36,14 @@ class MatchExplanation(Answer):
 
 @router.get("/explain/{student_id}/{tutor_id}", responses=UNKNOWN | CONTESTED)
 async def explain_match(
-    student_id: PathId, tutor_id: PathId, answers: TheseAnswers, model: MatchModel, worker: ThisWorker
+    student_id: PathId, tutor_id: PathId, answers: TheseAnswers, model: MatchModel, worker: ThisWorker, actor: Actor
 ) -> MatchExplanation:
     """Why a student and a tutor are predicted to go on together or not; the text is stored with the prediction.
 
     A language model writes the text where one is configured and answers in time with nothing but what it was told;
     else a rule does.
     """
-    answer = await predict_match_of(student_id, tutor_id, answers, model, worker)
+    answer = await predict_match_of(student_id, tutor_id, answers, model, worker, actor)
     prediction = from_json(bytes(answer.body))
     people = await answers.fetch(READ_PROFILES, student_id, tutor_id)
     if people is None:
@@ -52,5 +52,5 @@ async def explain_match(
     found = await worker.explainer.explain(gather_facts(prediction, from_json(people)))
     if found.text != prediction["ai_explanation"]:
         updated_at = datetime.fromisoformat(prediction["updated_at"])
-        await answers.store(STORE_EXPLANATION, UUID(prediction["id"]), updated_at, found.text)
+        await answers.store(STORE_EXPLANATION, UUID(prediction["id"]), updated_at, found.text, actor)
     return MatchExplanation(explanation=found.text, source=found.source, contributions=prediction["contributions"])

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Depends, Response
 from fastapi.concurrency import run_in_threadpool
 from pydantic import Field
 from sqlalchemy import Engine
 
+from access.audit import Deed
 from bentos.answers import Answers, json_answer
 from bentos.fields import Limit, Offset, PathId
 from bentos.people import Answer, ListedMatchingTutor, Scale, Sex, TeachingStyle
-from bentos.routers import CONTESTED, UNKNOWN, MatchModel, TheseAnswers, ThisEngine, ThisWorker
+from bentos.routers import CONTESTED, UNKNOWN, Actor, MatchModel, TheseAnswers, ThisEngine, ThisWorker
 from scoring.explanations import Contribution
 from scoring.match_lists import Order, SortBy, Who, list_matches, read_stale
 from scoring.models import ServedModel
@@ -110,7 +112,7 @@ class MatchList(Answer):
 
 @router.get("/predict/{student_id}/{tutor_id}", response_model=MatchPrediction, responses=UNKNOWN | CONTESTED)
 async def predict_match_of(
-    student_id: PathId, tutor_id: PathId, answers: TheseAnswers, model: MatchModel, worker: ThisWorker
+    student_id: PathId, tutor_id: PathId, answers: TheseAnswers, model: MatchModel, worker: ThisWorker, actor: Actor
 ) -> Response:
     """One student with one tutor: the stored prediction if it is fresh, else one made of what is known now, and stored.
 
@@ -124,67 +126,77 @@ async def predict_match_of(
         inputs = read_inputs(answer)
         if inputs is None:
             return json_answer(answer)
-        stored = await worker.pair_batch.predict(model, (student_id, tutor_id), inputs)
+        stored = await worker.pair_batch.predict(model, (student_id, tutor_id), inputs, actor)
         if stored is not None:
             return json_answer(stored)
     raise ConflictError("one of the two was being changed; ask again")
 
 
-@router.get("/students/{student_id}/matches", response_model=MatchList, responses=UNKNOWN)
-async def list_student_matches(
-    student_id: PathId,
+@dataclass(frozen=True, slots=True)
+class MatchLister:
+    """The page of matches that was asked for, and what answers it."""
+
+    answers: Answers
+    engine: Engine
+    model: ServedModel
+    actor: str
+    sort_by: SortBy
+    sort_order: Order | None
+    limit: int
+    offset: int
+
+    async def list(self, who: Who, person_id: UUID) -> Response:
+        """The page of a student or a tutor, of fresh predictions where they can be made."""
+        deed = Deed(self.actor, f"predict {who}", str(person_id))
+        for _ in range(ATTEMPTS):
+            answer = await self._ask(who, person_id, only_fresh=True)
+            stale = read_stale(answer)
+            if stale is None:
+                return json_answer(answer)
+            with suppress(ModelError):  # another model was promoted, which this worker is about to load
+                await run_in_threadpool(predict_person, self.engine, self.model, who, person_id, stale, deed=deed)
+        return json_answer(await self._ask(who, person_id, only_fresh=False))
+
+    async def _ask(self, who: Who, person_id: UUID, *, only_fresh: bool) -> bytes:
+        sql = list_matches(who, self.sort_by, self.sort_order)
+        asked = (person_id, *self.model.terms.values(), self.limit, self.offset, only_fresh)
+        answer = await self.answers.fetch(sql, *asked)
+        if answer is None:
+            raise NotFoundError(f"there is no {who} {person_id}; GET /api/matching/{who}s lists those there are")
+        return answer
+
+
+async def get_lister(
     answers: TheseAnswers,
     engine: ThisEngine,
     model: MatchModel,
+    actor: Actor,
     sort_by: SortBy = "compatibility_score",
     sort_order: Order | None = None,
     limit: Limit = 100,
     offset: Offset = 0,
-) -> Response:
+) -> MatchLister:
+    """What both lists of matches take."""
+    return MatchLister(answers, engine, model, actor, sort_by, sort_order, limit, offset)
+
+
+Lister = Annotated[MatchLister, Depends(get_lister)]
+
+
+@router.get("/students/{student_id}/matches", response_model=MatchList, responses=UNKNOWN)
+async def list_student_matches(student_id: PathId, lister: Lister) -> Response:
     """All matches of one student with the active tutors; those that are missing or not fresh are made first.
 
     By default the best come first: the highest compatibility_score, the lowest churn_probability or risk_level. Ties
     are broken by id.
     """
-    page = (limit, offset)
-    return await _list(
-        "student", student_id, list_matches("student", sort_by, sort_order), page, answers, engine, model
-    )
+    return await lister.list("student", student_id)
 
 
 @router.get("/tutors/{tutor_id}/matches", response_model=MatchList, responses=UNKNOWN)
-async def list_tutor_matches(
-    tutor_id: PathId,
-    answers: TheseAnswers,
-    engine: ThisEngine,
-    model: MatchModel,
-    sort_by: SortBy = "compatibility_score",
-    sort_order: Order | None = None,
-    limit: Limit = 100,
-    offset: Offset = 0,
-) -> Response:
+async def list_tutor_matches(tutor_id: PathId, lister: Lister) -> Response:
     """All matches of one tutor with the students, as those of a student; none where the tutor is not active."""
-    page = (limit, offset)
-    return await _list("tutor", tutor_id, list_matches("tutor", sort_by, sort_order), page, answers, engine, model)
-
-
-async def _list(
-    who: Who, person_id: UUID, sql: str, page: tuple[int, int], answers: Answers, engine: Engine, model: ServedModel
-) -> Response:
-    async def ask(*, only_fresh: bool) -> bytes:
-        answer = await answers.fetch(sql, person_id, *model.terms.values(), *page, only_fresh)
-        if answer is None:
-            raise NotFoundError(f"there is no {who} {person_id}; GET /api/matching/{who}s lists those there are")
-        return answer
-
-    for _ in range(ATTEMPTS):
-        answer = await ask(only_fresh=True)
-        stale = read_stale(answer)
-        if stale is None:
-            return json_answer(answer)
-        with suppress(ModelError):  # another model was promoted, which this worker is about to load
-            await run_in_threadpool(predict_person, engine, model, who, person_id, stale)
-    return json_answer(await ask(only_fresh=False))
+    return await lister.list("tutor", tutor_id)
 
 
 async def _explain_absence(answers: Answers, student_id: UUID, tutor_id: UUID) -> NotFoundError:

@@ -61,7 +61,7 @@ def change_student(
     """Change preferences of a student; the student's match predictions are made anew after the answer."""
     changed, body = _change(engine, actor, "students", student_id, changes.model_dump(exclude_unset=True))
     if changed:
-        refresh_soon(worker, "student", student_id)
+        refresh_soon(worker, "student", student_id, actor)
     return _answer(body, "students", student_id)
 
 
@@ -84,7 +84,7 @@ def change_tutor(
     """Change preferences of a tutor; the tutor's match predictions are made anew after the answer."""
     changed, body = _change(engine, actor, "tutors", tutor_id, changes.model_dump(exclude_unset=True))
     if changed:
-        refresh_soon(worker, "tutor", tutor_id)
+        refresh_soon(worker, "tutor", tutor_id, actor)
     return _answer(body, "tutors", tutor_id)
 
 

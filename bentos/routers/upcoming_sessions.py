@@ -159,23 +159,15 @@ def predict_upcoming_sessions(
 
 
 @router.post("/{session_id}/refresh", response_model=PredictedSession, responses=NOT_FOUND)
-def refresh_session(
-    session_id: PathId, engine: ThisEngine, models: TheseModels, worker: ThisWorker, actor: Actor
-) -> SessionPrediction:
-    """Predict one session ahead as of now, from what is known now, and store it with what moved it most.
-
-    A session that is past, or not scheduled any more: 400.
-    """
-    return predict_session(
-        engine, models, session_id, datetime.now(UTC), timezone=worker.settings.timezone, actor=actor
-    )
-
-
 @router.get("/{session_id}/predict", response_model=PredictedSession, responses=NOT_FOUND)
 def predict_session_now(
     session_id: PathId, engine: ThisEngine, models: TheseModels, worker: ThisWorker, actor: Actor
 ) -> SessionPrediction:
-    """As POST …/refresh: the time left until a session is a feature, so a stored prediction is never of now."""
+    """Predict one session ahead as of now, from what is known now, and store it with what moved it most.
+
+    By GET as well: the time left until a session is a feature, so a stored prediction is never of now. A session that
+    is past, or not scheduled any more: 400.
+    """
     return predict_session(
         engine, models, session_id, datetime.now(UTC), timezone=worker.settings.timezone, actor=actor
     )

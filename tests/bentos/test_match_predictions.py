@@ -170,11 +170,33 @@ def test_runs_say_what_they_did(service: Service, admin: httpx.Client, client: h
     tutor = FinishedRun.model_validate_json(admin.post(f"/api/matching/refresh-tutor/{people.tutors[0]}").content)
     student = FinishedRun.model_validate_json(admin.post(f"/api/matching/refresh-student/{people.students[0]}").content)
     assert tutor.total * student.total == made.total
+    told = audits(service, "all pairs")
+    assert [row[:2] for row in told] == [("tests-admin", "generate all")]  # nothing was left to write for the others
+    assert told[0][2]["created"] == made.created
+
+
+def audits(service: Service, subject: str) -> list[Any]:
+    query = "SELECT actor, action, details FROM audit_log WHERE subject = :subject ORDER BY id"
     with service.engine.connect() as connection:
-        told = connection.execute(
-            text("SELECT actor, action, details FROM audit_log WHERE subject = :tutor"), {"tutor": people.tutors[0]}
-        ).one()
-    assert tuple(told) == ("tests-admin", "refresh tutor", {"pairs": tutor.total})
+        return [tuple(row) for row in connection.execute(text(query), {"subject": subject})]
+
+
+def test_what_a_get_stores_is_in_the_audit_log(
+    service: Service, admin: httpx.Client, client: httpx.Client, people: People
+) -> None:
+    student = admin.post("/api/matching/students", json={"name": "Nia", "age": 14}).json()["id"]
+    tutor = people.tutors[0]
+    for _ in range(2):
+        predict(client, student, tutor)
+        assert client.get(f"/api/matching/explain/{student}/{tutor}").status_code == 200
+        others = matches(client, f"students/{student}").total - 1
+
+    pair = [(actor, action) for actor, action, _ in audits(service, f"{student}/{tutor}")]
+    assert pair == [("tests", "predict match"), ("tests", "explain match")]
+    assert audits(service, student) == [
+        ("tests-admin", "create student", None),
+        ("tests", "predict student", {"created": others, "changed": 0}),
+    ]
 
 
 def test_whom_a_run_refuses(admin: httpx.Client, client: httpx.Client, people: People) -> None:

@@ -63,7 +63,7 @@ def run(steps: Callable[[Store, PairBatch], Awaitable[None]], *left_out: Pair) -
 
 async def start(batch: PairBatch, *numbers: int, model: Any = MODEL) -> list[asyncio.Task[bytes | None]]:
     """Ask for these pairs; goes on when all of them wait."""
-    tasks = [asyncio.create_task(batch.predict(model, pair(number), INPUTS)) for number in numbers]
+    tasks = [asyncio.create_task(batch.predict(model, pair(number), INPUTS, "ada")) for number in numbers]
     for _ in range(3):
         await asyncio.sleep(0)
     return tasks
@@ -77,7 +77,7 @@ def test_those_who_wait_for_a_statement_share_the_next() -> None:
         answers = await asyncio.gather(*first, *later)
         assert [len(rows) for rows in store.batches] == [1, 3]
         assert answers == [f"{pair(n)[1]} by v1".encode() for n in (1, 2, 3, 3, 4)]
-        assert await batch.predict(MODEL, pair(5), INPUTS) == f"{pair(5)[1]} by v1".encode()
+        assert await batch.predict(MODEL, pair(5), INPUTS, "ada") == f"{pair(5)[1]} by v1".encode()
 
     run(steps)
 
@@ -104,7 +104,7 @@ def test_an_error_reaches_all_who_share_it_and_no_one_later() -> None:
             with pytest.raises(DatabaseDownError, match="gone"):
                 await task
         store.error = None
-        assert await batch.predict(MODEL, pair(1), INPUTS) is not None
+        assert await batch.predict(MODEL, pair(1), INPUTS, "ada") is not None
 
     run(steps)
 

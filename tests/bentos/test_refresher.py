@@ -50,12 +50,12 @@ def test_what_is_stored_of_someone_is_renewed_soon(engine: Engine, records: Reco
     assert stale(records) == 2
 
     for i in range(2):
-        refresher.ask("tutor", uid("tutor", i))
+        refresher.ask("tutor", uid("tutor", i), "ada")
 
     wait_until(lambda: stale(records) == 0, 60)
     assert records.rows("SELECT count(*) FROM match_predictions") == [(3,)]
     make_stale(records, *tutors)
-    refresher.ask("student", uid("student", 1))
+    refresher.ask("student", uid("student", 1), "ada")
     wait_until(lambda: stale(records) == 0, 60)
 
 
@@ -64,14 +64,14 @@ def test_who_is_asked_for_time_and_again_is_renewed_once(
 ) -> None:
     done: list[tuple[str, object]] = []
 
-    def slow(_: Engine, __: object, who: str, person: object) -> int:
+    def slow(_: Engine, __: object, who: str, person: object, *, actor: str) -> int:
         done.append((who, person))
         time.sleep(0.02)
         return 1
 
     monkeypatch.setattr(bentos.refresher, "refresh_stored", slow)
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda i: refresher.ask("tutor", uid("tutor", i % 2)), range(200)))
+        list(pool.map(lambda i: refresher.ask("tutor", uid("tutor", i % 2), "ada"), range(200)))
     wait_until(lambda: not refresher._working, 60)
     assert {person for _, person in done} == {uid("tutor", 0), uid("tutor", 1)}
     assert len(done) < 50
@@ -82,14 +82,14 @@ def test_a_refresh_that_fails_stops_no_other(
 ) -> None:
     done: list[object] = []
 
-    def refuse_first(_: Engine, __: object, ___: str, person: object) -> int:
+    def refuse_first(_: Engine, __: object, ___: str, person: object, *, actor: str) -> int:
         done.append(person)
         if len(done) == 1:
             raise ValueError("no")
         return 1
 
     monkeypatch.setattr(bentos.refresher, "refresh_stored", refuse_first)
-    refresher.ask("tutor", uid("tutor", 0))
-    refresher.ask("student", uid("student", 0))
+    refresher.ask("tutor", uid("tutor", 0), "ada")
+    refresher.ask("student", uid("student", 0), "ada")
     wait_until(lambda: done == [uid("tutor", 0), uid("student", 0)], 60)
     assert "a tutor were not renewed: ValueError" in caplog.text

@@ -65,6 +65,13 @@ def test_generating_makes_what_is_missing_or_stale(
     run_job(engine, settings, claim(engine, "generate_all"))
 
     assert told(records) == ("done", 12, 12, 9, 3)
+    jobs = "SELECT actor, action, starts_with(subject, 'job '), details FROM audit_log ORDER BY id"
+    assert records.rows(jobs) == [
+        ("ada", "refresh student", True, {"pairs": 0}),
+        ("ada", "refresh student", True, {"created": 3, "changed": 0}),
+        ("ada", "generate all", True, {"pairs": 0}),
+        ("ada", "generate all", True, {"created": 9, "changed": 0}),
+    ]
     assert set(before) <= set(records.rows("SELECT id, updated_at FROM match_predictions"))
     records.execute("DELETE FROM jobs")
     run_job(engine, settings, claim(engine, "generate_all"))

@@ -140,7 +140,7 @@ def test_a_refresh_makes_anew_what_is_stored_and_stale(engine: Engine, records: 
     records.execute(f"DELETE FROM match_predictions WHERE tutor_id = '{tutors[2]}' AND student_id <> '{student}'")
     records.execute(f"UPDATE tutors SET inputs_changed_at = clock_timestamp() WHERE id = '{tutors[2]}'")
 
-    assert refresh_stored(engine, MODEL, "tutor", tutors[2]) == 1
+    assert refresh_stored(engine, MODEL, "tutor", tutors[2], actor="ada") == 1
     assert page(engine, "student", student)["total"] == 4
     assert records.rows(f"SELECT count(*) FROM match_predictions WHERE tutor_id = '{tutors[2]}'") == [(1,)]
 
@@ -157,7 +157,7 @@ def test_a_refresh_makes_anew_what_may_have_been_made_before_a_change_was_commit
             f"- {seconds} * interval '1 second' WHERE id = '{tutor}'"
         )
         before = records.rows(f"{columns} = '{tutor}' ORDER BY 1")
-        assert refresh_stored(engine, MODEL, "tutor", tutor) == renewed
+        assert refresh_stored(engine, MODEL, "tutor", tutor, actor="ada") == renewed
         assert (records.rows(f"{columns} = '{tutor}' ORDER BY 1") == before) == (renewed == 0)
 
 

@@ -71,7 +71,7 @@ def make(engine: Engine, pair: tuple[UUID, UUID], model: ServedModel = MODEL) ->
 
 
 def store(engine: Engine, pair: tuple[UUID, UUID], inputs: PairInputs, model: ServedModel = MODEL) -> Any:
-    stored = read_stored(answered(engine, STORE_PAIRS, predict_known(model, {pair: inputs})))
+    stored = read_stored(answered(engine, STORE_PAIRS, predict_known(model, {pair: inputs}, {pair: "ada"})))
     return json.loads(stored[pair]) if pair in stored else None
 
 
@@ -290,7 +290,7 @@ def test_several_pairs_at_once_are_what_each_is_alone(
         inputs[one] = found
     records.execute(f"UPDATE students SET inputs_changed_at = clock_timestamp() WHERE id = '{changed}'")
 
-    stored = read_stored(answered(engine, STORE_PAIRS, predict_known(MODEL, inputs)))
+    stored = read_stored(answered(engine, STORE_PAIRS, predict_known(MODEL, inputs, dict.fromkeys(inputs, "ada"))))
 
     assert set(stored) == set(asked[:3])
     records.execute("DELETE FROM match_predictions")

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import ProgrammingError
 
 import scoring.pair_store
 import scoring.pairs
+from access.audit import Deed
 from features.catalogue import names_of
 from features.table import pair_features
 from records.reading import read_history
@@ -97,6 +99,29 @@ def pairs_of(blocks: list[PairBlock]) -> dict[tuple[bytes, bytes], tuple[float, 
         for block in blocks
         for i, (student, tutor) in enumerate(itertools.product(block.students, block.tutors))
     }
+
+
+def test_what_is_written_is_in_the_audit_log_or_not_written(
+    engine: Engine, records: Records, people: tuple[list[str], list[str]]
+) -> None:
+    students, _ = people
+    deed = Deed("ada", "refresh student", students[0])
+    told = "SELECT actor, action, subject, details FROM audit_log ORDER BY id"
+    predict_pairs(engine, MODEL, NOW, students=students[:1])
+    assert records.rows(told) == []
+
+    for _ in range(2):  # the second time there is nothing to write
+        predict_pairs(engine, MODEL, NOW, students=students[:2], deed=deed)
+        assert records.rows(told) == [("ada", "refresh student", students[0], {"created": 5, "changed": 0})]
+
+    records.execute("ALTER TABLE audit_log RENAME TO lost")
+    with pytest.raises(ProgrammingError, match="audit_log"):
+        predict_pairs(engine, MODEL, NOW, deed=deed)
+    assert records.rows("SELECT count(*) FROM match_predictions") == [(10,)]
+    records.execute("ALTER TABLE lost RENAME TO audit_log")
+    records.execute("UPDATE tutors SET is_active = false WHERE id = (SELECT min(id::text)::uuid FROM tutors)")
+    predict_pairs(engine, MODEL, NOW, deed=deed)
+    assert [details for *_, details in records.rows(told)[1:]] == [{"removed": 2}, {"created": 20, "changed": 0}]
 
 
 def test_rewrites_only_what_differs(engine: Engine, records: Records, people: tuple[list[str], list[str]]) -> None:
