@@ -17,7 +17,17 @@ from typing import Any, Final, Protocol
 
 from access.audit import UNKNOWN
 from access.ring import ApiKey, KeyRing
-from bentos.body import BodyError, ClientGone, Message, Receive, take_body
+from bentos.body import (
+    METHODS_WITH_BODY,
+    BodyError,
+    ClientGone,
+    Message,
+    Receive,
+    check_body,
+    read_body,
+    read_length,
+    replay_body,
+)
 from bentos.cors import PREFLIGHT, cors_headers
 from bentos.credentials import Credential, find_credential, gather_headers
 from bentos.exchange import Exchange
@@ -33,7 +43,7 @@ from bentos.paths import (
     required_scope,
 )
 from bentos.problems import Problem
-from bentos.signature import CHALLENGE, NO_WEBHOOKS, find_fault
+from bentos.signature import CHALLENGE, NO_WEBHOOKS, NOT_SIGNED, SignedBody, find_fault
 
 log: Final = logging.getLogger("bentoml.tqs")
 
@@ -89,21 +99,22 @@ class Guard:
                 return
             _know_address(scope)
             problem = await self._admit(scope, name, worker, find_credential(headers, repeated, worker.gate.tokens))
-            if problem is None and _is_signed(scope):
-                problem = _look_at_signature(scope, headers, worker.gate)
-            if problem is None:
+            if problem is None and method in METHODS_WITH_BODY:
                 try:
-                    receive = await take_body(method, headers, repeated, receive, body_limit(path))
+                    if _is_signed(scope):
+                        problem, body = await _read_signed(scope, headers, receive, worker.gate)
+                    else:
+                        body = await read_body(receive, read_length(headers), body_limit(path))
+                    if problem is None:
+                        await check_body(headers, repeated, body)
+                        receive = replay_body(body, receive)
                 except BodyError as error:
                     problem = Problem(error.status, error.detail, headers={"connection": "close"})
-                    _count_unsigned(scope, path, worker.gate)  # nobody knows yet who sent it
             if problem is not None:
                 await exchange.send_problem(problem)
                 return
             go_by(name, scope)
             await self._app(scope, receive, exchange.send)
-            if exchange.status == 401:
-                _count_unsigned(scope, path, worker.gate)
         except ClientGone:
             return
         except Exception:
@@ -116,8 +127,7 @@ class Guard:
         if path in OPEN_PATHS or (gate.open_docs and (path in OPEN_IN_DEVELOPMENT or path.startswith(STATIC_FILES))):
             return None
         if _is_signed(scope):
-            wait = gate.refusals.look(_address(scope))
-            return Problem(429, headers={"retry-after": str(wait)}) if wait else None
+            return None
         now, keys = datetime.now(UTC), worker.keys
         caller = credential.verify(keys, gate.tokens, now)
         if caller is None and credential.may_be_new:
@@ -162,21 +172,40 @@ def _is_signed(scope: Scope) -> bool:
     return scope["path"] in SIGNED_PATHS and scope["method"] == "POST"
 
 
-def _look_at_signature(scope: Scope, headers: Mapping[bytes, bytes], gate: Gate) -> Problem | None:
-    """What is wrong before a byte of the body is taken: its sender has shown no key."""
-    if not gate.takes_webhooks:
-        return Problem(404, NO_WEBHOOKS)
+async def _read_signed(
+    scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, gate: Gate
+) -> tuple[Problem | None, bytes]:
+    """The body, or why it is not taken. Its sender has shown no key: what can be said without it is said before.
+
+    However many others of the address were refused, one that is signed is taken.
+    """
+    if not gate.webhook_secrets:
+        return Problem(404, NO_WEBHOOKS), b""
     sent, signature = (headers.get(name, b"").decode("latin-1") for name in (b"x-tqs-timestamp", b"x-tqs-signature"))
     if fault := find_fault(sent, signature, time.time()):
-        _count_unsigned(scope, scope["path"], gate)
-        return Problem(401, fault, headers=dict(CHALLENGE))
-    return None
+        return _refuse_unsigned(scope, gate, Problem(401, fault, headers=dict(CHALLENGE))), b""
+    signed = SignedBody(gate.webhook_secrets, sent, signature)
+
+    async def hash_and_receive() -> Message:
+        message = await receive()
+        signed.update(message.get("body", b""))
+        return message
+
+    try:
+        body = await read_body(hash_and_receive, read_length(headers), body_limit(scope["path"]), gate.unproven)
+    except BodyError:
+        _refuse_unsigned(scope, gate, None)  # nobody knows who sent it
+        raise
+    if not signed.is_signed():
+        return _refuse_unsigned(scope, gate, Problem(401, NOT_SIGNED, headers=dict(CHALLENGE))), b""
+    return None, body
 
 
-def _count_unsigned(scope: Scope, path: str, gate: Gate) -> None:
-    if path in SIGNED_PATHS:
-        gate.refusals.take(_address(scope))
-        gate.note_refusal(UNKNOWN, "refuse signature", _address(scope), datetime.now(UTC))
+def _refuse_unsigned(scope: Scope, gate: Gate, problem: Problem | None) -> Problem | None:
+    """Count it; the problem, or another one where its address was refused too often."""
+    wait = gate.refusals.take(_address(scope))
+    gate.note_refusal(UNKNOWN, "refuse signature", _address(scope), datetime.now(UTC))
+    return Problem(429, headers={"retry-after": str(wait)}) if wait else problem
 
 
 def _know_address(scope: Scope) -> None:

@@ -36,13 +36,40 @@ class ClientGone(Exception):  # noqa: N818  # nobody is left to be told of an er
     """The client closed the connection before its body was whole."""
 
 
-async def read_body(receive: Receive, declared: int | None, limit: int) -> bytes:
+class Unproven:
+    """The bodies that are arriving from senders who have shown nothing yet: never more than `most` bytes in all.
+
+    What is too much ends the reading of the body that has been arriving longest. A sender who means it sends at once,
+    so however many others hold theirs back, this one is never among them.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: dict[asyncio.Timeout, int] = {}
+        self._bytes = 0
+
+    def hold(self, reading: asyncio.Timeout, size: int) -> None:
+        """Of the body that is read within `reading` there are `size` bytes."""
+        self._bytes += size - self._held.get(reading, 0)
+        self._held[reading] = size
+        while self._bytes > self._most:
+            longest = next(iter(self._held))
+            self.release(longest)
+            longest.reschedule(asyncio.get_running_loop().time())
+
+    def release(self, reading: asyncio.Timeout) -> None:
+        """The body is whole, or is no longer read."""
+        self._bytes -= self._held.pop(reading, 0)
+
+
+async def read_body(receive: Receive, declared: int | None, limit: int, unproven: Unproven | None = None) -> bytes:
     """The whole body.
 
     Parameters
     ----------
     declared: the Content-Length, None where the body comes in chunks.
     limit: bytes; a larger body is refused as soon as it is known to be larger.
+    unproven: where the sender has shown nothing yet, those who are in the same position.
 
     Raises
     ------
@@ -56,51 +83,55 @@ async def read_body(receive: Receive, declared: int | None, limit: int) -> bytes
     chunks: list[bytes] = []
     size = 0
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                chunks.append(message.get("body", b""))
-                size += len(chunks[-1])
-                if size > limit:
-                    raise _too_large(limit)
-                if not message.get("more_body", False):
-                    return b"".join(chunks)
+        async with asyncio.timeout(BODY_SECONDS) as reading:
+            try:
+                while True:
+                    message = await receive()
+                    if message["type"] == "http.disconnect":
+                        raise ClientGone
+                    chunks.append(message.get("body", b""))
+                    size += len(chunks[-1])
+                    if size > limit:
+                        raise _too_large(limit)
+                    if not message.get("more_body", False):
+                        return b"".join(chunks)
+                    if unproven is not None:
+                        unproven.hold(reading, size)
+            finally:
+                if unproven is not None:
+                    unproven.release(reading)
     except TimeoutError:
         raise BodyError(408) from None
 
 
-async def take_body(
-    method: str, headers: Mapping[bytes, bytes], repeated: Container[bytes], receive: Receive, limit: int
-) -> Receive:
-    """A `receive` with the body in it, whole, no larger than `limit` bytes, and JSON where it is not empty.
+def read_length(headers: Mapping[bytes, bytes]) -> int | None:
+    """The Content-Length; None where there is none, or none that is a number."""
+    length = headers.get(b"content-length", b"")
+    return int(length[:20]) if length.isdigit() else None
+
+
+async def check_body(headers: Mapping[bytes, bytes], repeated: Container[bytes], body: bytes) -> None:
+    """Refuse a body that is no JSON; an empty one is none.
 
     headers: those of `credentials.gather_headers`, and the names of those that are `repeated`.
 
     Raises
     ------
     BodyError
-        408, 413, 415 or 400, saying what is wrong with the body.
-    ClientGone
-        where the client leaves.
+        415 or 400, saying what is wrong with the body.
     """
-    if method not in METHODS_WITH_BODY:
-        return receive
-    length = headers.get(b"content-length", b"")
-    body = await read_body(receive, int(length[:20]) if length.isdigit() else None, limit)
-    if body:
-        kind, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
-        plain = kind.strip() == b"application/json" and parameters.strip() in (b"", b"charset=utf-8")
-        if not plain or b"content-type" in repeated:
-            raise BodyError(415)
-        if headers.get(b"content-encoding", b"identity").lower() != b"identity" or b"content-encoding" in repeated:
-            raise BodyError(415, "Send the body as it is, without a Content-Encoding.")
-        if len(body) > LARGE_BODY:
-            await asyncio.to_thread(check_json, body)
-        else:
-            check_json(body)
-    return replay_body(body, receive)
+    if not body:
+        return
+    kind, _, parameters = headers.get(b"content-type", b"").lower().partition(b";")
+    plain = kind.strip() == b"application/json" and parameters.strip() in (b"", b"charset=utf-8")
+    if not plain or b"content-type" in repeated:
+        raise BodyError(415)
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity" or b"content-encoding" in repeated:
+        raise BodyError(415, "Send the body as it is, without a Content-Encoding.")
+    if len(body) > LARGE_BODY:
+        await asyncio.to_thread(check_json, body)
+    else:
+        check_json(body)
 
 
 def replay_body(body: bytes, receive: Receive) -> Receive:

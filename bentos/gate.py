@@ -10,11 +10,13 @@ from sqlalchemy import Engine
 from access.refusals import Refusal, RefusalLog
 from access.tokens import configure_tokens
 from access.usage import KeyUse
+from bentos.body import Unproven
 from bentos.throttle import REFUSALS, Throttle, read_rate_limit
 from tqs.settings import Settings
 
 REFUSALS_FILE: Final = "refused-keys.counts"
 CALLS_FILE: Final = "calls.counts"
+MOST_UNPROVEN: Final = 64 * 2**20  # bytes of webhooks that arrive at a time and may not be signed
 
 
 class Gate:
@@ -29,7 +31,8 @@ class Gate:
     def __init__(self, settings: Settings) -> None:
         self.open_docs = settings.env == "development"
         self.origins = frozenset(origin.encode() for origin in settings.cors_origins)
-        self.takes_webhooks = settings.webhook_secret is not None
+        self.webhook_secrets = settings.webhook_secrets
+        self.unproven = Unproven(MOST_UNPROVEN)
         self.tokens = configure_tokens(settings)
         self.use = KeyUse()
         limit = read_rate_limit(settings.rate_limit)

@@ -16,7 +16,7 @@ STATIC_FILES: Final = "/static_content/"
 MODEL_PATHS: Final = frozenset({"/predict_match", "/predict_reschedule", "/predict_no_show", "/score_tutors"})
 # An assignment is computed and not kept, as what the model endpoints answer.
 READING_POSTS: Final = MODEL_PATHS | {"/api/matching/run-matching"}
-SIGNED_PATHS: Final = frozenset({"/api/webhooks/sessions"})  # their router verifies a signature in the place of a key
+SIGNED_PATHS: Final = frozenset({"/api/webhooks/sessions"})  # a signature takes the place of a key
 INGEST_PATHS: Final = frozenset({"/api/sessions", "/api/sessions/batch"})
 LARGE_PATHS: Final = SIGNED_PATHS | {"/api/sessions/batch"}
 NOT_A_ROUTE: Final = "/{unknown}"

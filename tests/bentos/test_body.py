@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bentos import body as body_module
-from bentos.body import BodyError, ClientGone, Receive, check_json, read_body, replay_body, take_body
+from bentos.body import BodyError, ClientGone, Receive, Unproven, check_body, check_json, read_body, replay_body
 from tests.bentos.loops import run_coroutine
 
 
@@ -76,6 +76,48 @@ def test_a_body_that_never_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(BodyError) as caught:
         run_coroutine(read_body(never, None, 100))
     assert caught.value.status == 408
+
+
+def test_bodies_of_strangers_are_bounded_together_and_who_sends_at_once_is_taken() -> None:
+    """Three that hold theirs back fill the memory; who comes then takes the place of the longest there."""
+
+    async def run() -> None:
+        crowd, status = Unproven(30), {}
+        started = [asyncio.Event() for _ in range(3)]
+
+        async def hold_back(number: int) -> None:
+            chunks = iter([b"x" * 5, b"y" * 5])
+
+            async def receive() -> dict[str, Any]:
+                chunk = next(chunks, None)
+                if chunk is None:
+                    started[number].set()
+                    await asyncio.Event().wait()
+                return {"type": "http.request", "body": chunk, "more_body": True}
+
+            try:
+                await read_body(receive, None, 10, crowd)
+            except BodyError as error:
+                status[number] = error.status
+
+        slow = []
+        for number in range(3):
+            slow.append(asyncio.create_task(hold_back(number)))
+            await started[number].wait()
+        assert await read_body(arriving([b"x" * 10]), None, 10, crowd) == b"x" * 10  # of one part: it is held by nobody
+        assert status == {}
+        assert await read_body(arriving([b"x" * 5, b"x" * 5]), None, 10, crowd) == b"x" * 10
+        await asyncio.wait(slow[:1])
+        assert status == {0: 408}
+        for _ in range(20):  # what is gone counts no longer
+            assert await read_body(arriving([b"x" * 5, b"x" * 5]), None, 10, crowd) == b"x" * 10
+        with pytest.raises(BodyError):
+            await read_body(arriving([b"x" * 5, b"x" * 6]), None, 10, crowd)
+        assert status == {0: 408}
+        for task in slow[1:]:
+            task.cancel()
+
+    run_coroutine(run())
 
 
 HOSTILE = {
@@ -142,8 +184,7 @@ def test_a_large_body_is_checked_beside_the_event_loop(monkeypatch: pytest.Monke
 
     async def stays_on_the_loop(size: int) -> bool:
         body = b"[" + b" " * (size - 2) + b"]"
-        receive = await take_body("POST", {b"content-type": b"application/json"}, (), arriving([body]), 10**6)
-        assert (await receive())["body"] == body
+        await check_body({b"content-type": b"application/json"}, (), body)
         return threads.pop() == threading.get_ident()
 
     assert run_coroutine(stays_on_the_loop(64 * 1024))

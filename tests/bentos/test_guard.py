@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import logging
 import time
 from datetime import UTC, datetime, timedelta
@@ -104,9 +106,10 @@ class TestLimits:
 
 
 def post_signed(worker: FakeWorker | None = None, *, body: bytes = b"{}", age_s: int = 0, **more: Any) -> Answer:
-    """A webhook that looks signed; whether it truly is, its router finds out."""
-    worker = worker or webhook_worker()
-    headers = {"x_tqs_timestamp": str(int(time.time()) - age_s), "x_tqs_signature": "0" * 64} | more.pop("headers", {})
+    """A webhook that is signed, unless `headers` say otherwise."""
+    worker, sent = worker or webhook_worker(), str(int(time.time()) - age_s)
+    signature = hmac.new(WEBHOOK_SECRET.encode(), sent.encode() + b"." + body, hashlib.sha256).hexdigest()
+    headers = {"x_tqs_timestamp": sent, "x_tqs_signature": signature} | more.pop("headers", {})
     return call("/api/webhooks/sessions", method="POST", key=None, body=body, worker=worker, **headers, **more)
 
 
@@ -144,20 +147,25 @@ class TestSignedPaths:
         assert (answer.status, answer.headers["www-authenticate"]) == (401, "X-TQS-Signature")
 
     def test_bad_signatures_are_throttled(self) -> None:
-        worker, refusing = webhook_worker(), answering(401, b'{"detail": "The signature is wrong."}')
-        statuses = [post_signed(worker, app=refusing).status for _ in range(31)]
+        worker = webhook_worker()
+        statuses = [post_signed(worker, headers={"x_tqs_signature": "0" * 64}).status for _ in range(31)]
         statuses += [post_signed(worker, headers={"x_tqs_signature": ""}).status for _ in range(31)]
         assert statuses == [401] * 60 + [429] * 2
+        assert post_signed(worker).status == 200
         assert call("/api/models", worker=worker).status == 200
 
-    def test_bodies_that_are_no_json_are_throttled_too(self) -> None:
+    def test_a_body_that_is_no_json_is_looked_at_once_it_is_known_to_be_signed(self) -> None:
         worker = webhook_worker()
-        assert [post_signed(worker, body=b"[NaN]").status for _ in range(61)] == [400] * 60 + [429]
+        assert [post_signed(worker, body=b"[NaN]").status for _ in range(61)] == [400] * 61
+        assert post_signed(worker, body=b"[NaN]", headers={"x_tqs_signature": "0" * 64}).status == 401
+        assert post_signed(worker, content_type="text/plain").status == 415
 
     def test_a_body_over_five_mebibytes_is_refused(self) -> None:
         body = b"[" + b" " * (5 * 1024**2 - 2) + b"]"
         assert post_signed(body=body).status == 200
-        assert post_signed(body=body + b" ").status == 413
+        worker = webhook_worker()
+        assert [post_signed(worker, body=body + b" ").status for _ in range(61)] == [413] * 61
+        assert post_signed(worker, headers={"x_tqs_signature": "0" * 64}).status == 429
 
 
 class TestRepeatedHeaders:
