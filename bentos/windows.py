@@ -11,8 +11,8 @@ import fcntl
 import mmap
 import os
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -50,8 +50,9 @@ class SharedWindows(Storage, MovingWindowSupport):
         os.ftruncate(self._file, size)
         self._map = mmap.mmap(self._file, size)
         self._words = memoryview(self._map).cast("Q")
-        self._lane = _take_lane(self._file)
-        self._words[0] = min(max(self._words[0], self._lane + 1), LANES)
+        with _alone(self._file):
+            self._lane = _take_lane(self._file)
+            self._words[0] = min(max(self._words[0], self._lane + 1), LANES)
         self._rows: dict[str, tuple[int, int]] = {}
 
     @property
@@ -153,8 +154,21 @@ class SharedWindows(Storage, MovingWindowSupport):
             self._words[place] = 0
 
 
+@contextmanager
+def _alone(file: int) -> Iterator[None]:
+    """No other process is within this at the same time: of two that start at once, both must be counted as lanes."""
+    fcntl.lockf(file, fcntl.LOCK_EX, 1, LANES)
+    try:
+        yield
+    finally:
+        fcntl.lockf(file, fcntl.LOCK_UN, 1, LANES)
+
+
 def _take_lane(file: int) -> int:
-    """The first lane that no living process holds; it is free again when this one ends, however it ends."""
+    """The first lane that no living process holds; it is free again when this one ends, however it ends.
+
+    The lock of a lane is the process's: no two processes get one lane, and a process has one object for a file.
+    """
     for lane in range(LANES):
         try:
             fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, lane)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -20,6 +21,22 @@ from bentos.windows import SharedWindows
 windows = SharedWindows(Path(sys.argv[1]), 60, lambda: float(sys.argv[2]))
 taken = sum(windows.acquire_entry("a", 10, 60) for _ in range(int(sys.argv[3])))
 print(windows._lane, taken, flush=True)
+sys.stdin.read()
+"""
+
+
+STARTING_WORKER = """
+import sys
+from pathlib import Path
+from bentos import windows
+take_lane = windows._take_lane
+def take_slowly(file):
+    take_lane(file)
+    print("5 lanes read", flush=True)
+    sys.stdin.readline()
+    return 5
+windows._take_lane = take_slowly
+counts = windows.SharedWindows(Path(sys.argv[1]), 60)
 sys.stdin.read()
 """
 
@@ -43,6 +60,25 @@ def test_another_process_writes_to_another_lane_and_counts_with_this_one(tmp_pat
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as next_one:
         assert next_one.stdout is not None
         assert next_one.stdout.readline().split() == [b"1", b"0"]  # its lane is free again
+
+
+def test_two_that_start_at_once_are_both_counted(tmp_path: Path) -> None:
+    """Another worker is between taking its lane and telling how many there are: this one waits for it."""
+    command = [sys.executable, "-c", STARTING_WORKER, str(tmp_path / "counts")]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"5 lanes read\n"
+        mine: list[SharedWindows] = []
+        starting = Thread(target=lambda: mine.append(open_windows(tmp_path)))
+        starting.start()
+        starting.join(0.3)
+        assert mine == []
+        other.stdin.write(b"\n")
+        other.stdin.flush()
+        starting.join()
+        assert mine[0]._words[0] == 6
+        other.stdin.close()
 
 
 def test_entries_are_forgotten_part_by_part(tmp_path: Path) -> None:
