@@ -22,6 +22,7 @@ from scoring.pair_store import PairBlock
 from scoring.pairs import predict_blocks
 from tqs.errors import NotFoundError, QueryError
 
+MOST_CELLS: Final = 5_000_000  # of the matrix of students and places: 100 MB, and two seconds at worst
 NAMED: Final = 20  # ids in a sentence, at most
 
 
@@ -75,7 +76,8 @@ def run_matching(
     Raises
     ------
     QueryError
-        an id that is there twice, or a capacity for a tutor that is not in the list.
+        an id that is there twice, a capacity for a tutor that is not in the list, or more students times places that
+        may be of use than MOST_CELLS.
     NotFoundError
         a student or an active tutor that there is not.
     """
@@ -104,10 +106,18 @@ def assign(cost: Float64, room: Int64) -> tuple[Int64, Int64]:
     room
         (m,) how many rows a column takes at most.
 
+    Raises QueryError for a problem of more than MOST_CELLS.
+
     Source: D. F. Crouse, On implementing 2D rectangular assignment algorithms, 2016 (SciPy's
     `linear_sum_assignment`), on a column for each place that could be of use.
     """
-    places = np.repeat(np.arange(cost.shape[1]), _useful_room(cost, room))
+    useful = _useful_room(cost, room)
+    if len(cost) * int(useful.sum()) > MOST_CELLS:
+        raise QueryError(
+            f"{len(cost):,} students and {useful.sum():,} places of tutors that may be of use to them are more than "
+            f"the {MOST_CELLS:,} combinations that can be looked at together; send fewer, or a smaller capacity"
+        )
+    places = np.repeat(np.arange(cost.shape[1]), useful)
     rows, taken = linear_sum_assignment(cost[:, places])
     return rows, places[taken]
 

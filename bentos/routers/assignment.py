@@ -61,6 +61,6 @@ def run_matching_of(request: MatchingRequest, engine: ThisEngine, model: MatchMo
     """Assign students to tutors with the least total churn probability; nothing is stored.
 
     Every student is matched as long as there is room. Equal totals are decided by the ids, so the order of the lists
-    changes nothing.
+    changes nothing. More than five million combinations of a student and a place that may be of use are too many: 400.
     """
     return run_matching(engine, model, request.student_ids, request.tutor_ids, request.capacity)

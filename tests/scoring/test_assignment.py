@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sqlalchemy import Engine
 
+import scoring.assignment
 from records.columns import Float64, Int64
 from scoring.assignment import Assignment, assign, run_matching
 from scoring.pair_people import read_clock
@@ -73,6 +74,15 @@ def test_all_are_matched_as_far_as_there_is_room_and_never_worse_than_in_turn(pr
     assert (np.bincount(columns, minlength=len(room)) <= room).all()
     if room.sum() >= len(cost):
         assert cost[rows, columns].sum() <= greedy(cost, room) + 1e-9
+
+
+def test_what_would_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scoring.assignment, "MOST_CELLS", 500)
+    cost = np.random.default_rng(0).random((10, 10))
+    assert len(assign(cost, np.full(10, 5))[0]) == 10
+    assert len(assign(cost, np.full(10, 1_000))[0]) == 10  # nobody needs more than the one tutor who suits them best
+    with pytest.raises(QueryError, match=r"^20 students and \d\d places .* the 500 combinations"):
+        assign(np.tile(cost, (2, 1)) + np.random.default_rng(1).random((20, 10)), np.full(10, 4))
 
 
 @pytest.fixture
