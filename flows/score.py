@@ -16,6 +16,7 @@ from scoring.pair_people import read_clock
 from scoring.pairs import predict_pairs
 from scoring.sessions import predict_upcoming as predict_sessions
 from scoring.tutors import score_tutors
+from scoring.upkeep import remove_outdated
 from tqs.settings import load_settings
 
 
@@ -40,11 +41,15 @@ def predict_upcoming() -> list[dict[str, Any]]:
 
 @flow(name="refresh-matches")
 def refresh_matches() -> dict[str, Any]:
-    """Predict all pairs of students and active tutors; rows that would not change stay as they are."""
+    """Predict all pairs of students and active tutors; rows that would not change stay as they are.
+
+    Then remove explanations and ended jobs that nobody is expected to ask for any more.
+    """
     quiet_run_logs()
     settings = load_settings()
     with open_databases(settings) as databases:
         model = load_models(databases.app, settings, ["match"])["match"]
         report = predict_pairs(databases.app, model, read_clock(databases.app))
+        remove_outdated(databases.app)
     get_run_logger().info("%s", report)
     return asdict(report)
