@@ -15,11 +15,16 @@ from pydantic import BaseModel, Field
 from pydantic.json_schema import models_json_schema
 
 from bentos import examples
+from bentos.body import METHODS_WITH_BODY
 from bentos.paths import SIGNED_PATHS, required_scope
 from bentos.payloads import MatchBatch, Predictions, SessionBatch, TutorBatch, TutorScores
 
 REFS: Final = "#/components/schemas/{model}"
-PROBLEMS: Final = (400, 401, 403, 405, 413, 415, 429, 500, 503)
+PROBLEMS: Final = (405, 500, 503)  # of every operation
+PROBLEMS_OF_INPUT: Final = (400,)  # where there is any
+PROBLEMS_OF_BODIES: Final = (400, 413, 415)  # of every method that may have one
+PROBLEMS_OF_KEYS: Final = (401, 403, 429)
+PROBLEMS_OF_SIGNATURES: Final = (401, 429)
 NEEDS_NO_KEY: Final = SIGNED_PATHS | {"/api/health"}
 
 
@@ -78,7 +83,7 @@ def build_document(app: FastAPI, prefix: str) -> Document:
     paths |= {prefix + path: operations for path, operations in rest["paths"].items()}
     for path, operations in paths.items():
         for method, operation in operations.items():
-            _add_problems(operation, open_to_all=path in NEEDS_NO_KEY)
+            _add_problems(operation, method.upper(), path)
             if path not in NEEDS_NO_KEY:
                 scope = f"Needs a key with the scope `{required_scope(method.upper(), path)}`."
                 operation["description"] = f"{operation.get('description', '')}\n\n{scope}".strip()
@@ -148,13 +153,21 @@ def _describe(endpoint: Endpoint, schemas: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _add_problems(operation: dict[str, Any], *, open_to_all: bool) -> None:
-    if open_to_all:
+def _add_problems(operation: dict[str, Any], method: str, path: str) -> None:
+    problems = list(PROBLEMS)
+    if path in NEEDS_NO_KEY:
         operation["security"] = []
+        problems += PROBLEMS_OF_SIGNATURES if path in SIGNED_PATHS else ()
+    else:
+        problems += PROBLEMS_OF_KEYS
+    if method in METHODS_WITH_BODY:
+        problems += PROBLEMS_OF_BODIES
+    elif operation.get("parameters"):
+        problems += PROBLEMS_OF_INPUT
     responses = operation["responses"]
     responses.pop("422", None)
     content = {"application/problem+json": {"schema": {"$ref": REFS.format(model="ProblemDocument")}}}
-    for status in PROBLEMS:
+    for status in problems:
         responses.setdefault(str(status), {"description": "", "content": content})
     for status, response in responses.items():
         if status >= "400":

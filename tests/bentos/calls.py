@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
+import re
 import socket
+import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
 from bentos import examples
-from tests.bentos.conftest import Service
+from tests.bentos.conftest import WEBHOOK_SECRETS, Service
 
 MODEL_PATHS = ("/predict_match", "/predict_reschedule", "/predict_no_show", "/score_tutors")
+WEBHOOK = "/api/webhooks/sessions"
 AS_OF = "2026-12-01T08:00:00Z"
 STATISTICS = examples.SESSION["records"][0]["tutor_statistics"]
 
@@ -78,3 +86,46 @@ HOSTILE = {
     "nothing": b"",
     "unknown member": b'{"records": [{}], "model": "mine"}',
 }
+
+
+def operations(document: dict[str, Any], nobody: str = "") -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Method, path with the id of `nobody` (each time another where not given), and what the document says of it."""
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield method.upper(), re.sub(r"\{[^}]*\}", nobody or str(uuid4()), path), operation
+
+
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """A webhook's signature, worked out as its sender would."""
+    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
+
+
+def ask(client: httpx.Client, method: str, path: str, body: bytes = b"", **headers: str) -> httpx.Response:
+    """Call any route with what it needs beside a key."""
+    sent = {"Content-Type": "application/json"} if body else {}
+    if path == WEBHOOK:
+        now = str(int(time.time()))
+        sent |= {"X-TQS-Timestamp": now, "X-TQS-Signature": sign(WEBHOOK_SECRETS[0], now, body)}
+    return client.request(method, path, content=body or None, headers={**sent, **headers})
+
+
+def body_of(method: str, path: str, nobody: str) -> bytes:
+    """A body of the form that a route takes, about the id of nobody; empty where it takes none."""
+    one = {
+        "session_id": nobody, "tutor_id": nobody, "student_id": "x", "status": "scheduled",
+        "scheduled_time": "2026-03-11T12:00:00Z",
+    }  # fmt: skip
+    bodies: dict[str, Any] = {
+        "POST /api/sessions": one,
+        "POST /api/sessions/batch": {"sessions": [one]},
+        f"POST {WEBHOOK}": one,
+        "POST /api/tutors": {"name": "Ada"},
+        "POST /api/matching/students": {"name": "Mia"},
+        f"PATCH /api/matching/students/{nobody}": {"preferred_pace": 3},
+        f"PATCH /api/matching/tutors/{nobody}": {"preferred_pace": 3},
+        "POST /api/matching/run-matching": {"student_ids": [nobody], "tutor_ids": [nobody]},
+        "POST /api/upcoming-sessions/batch-predict": {"days_ahead": 1},
+        f"POST /api/upcoming-sessions/{nobody}/interventions": {"kind": "note", "note": "called"},
+    }
+    found = bodies.get(f"{method} {path}")
+    return b"" if found is None else json.dumps(found).encode()

@@ -6,16 +6,13 @@ import gzip
 import re
 import socket
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from uuid import uuid4
 
 import httpx
 import pytest
 
-from bentos.signature import sign
-from tests.bentos.calls import HOSTILE, MODEL_PATHS, problem
+from tests.bentos.calls import HOSTILE, MODEL_PATHS, operations, problem, sign
 from tests.bentos.conftest import WEBHOOK_SECRETS, Service
 
 pytestmark = pytest.mark.xdist_group("service")
@@ -55,12 +52,6 @@ def document(service: Service) -> dict[str, Any]:
     with service.client as client:
         found: dict[str, Any] = client.get("/docs.json").json()
     return found
-
-
-def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    for path, methods in document["paths"].items():
-        for method, operation in methods.items():
-            yield method.upper(), re.sub(r"\{[^}]*\}", str(uuid4()), path), operation
 
 
 @pytest.mark.parametrize(

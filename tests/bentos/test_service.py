@@ -15,6 +15,7 @@ from sqlalchemy import URL, text
 from access.keys import create_key, revoke_key
 from benchmarks._model import make_artifact
 from bentos import examples
+from bentos.service import TutorQuality
 from modelling.store import promote, save_challenger
 from scoring.forms import TutorScore
 from tests.bentos.calls import (
@@ -23,7 +24,10 @@ from tests.bentos.calls import (
     STATISTICS,
     all_answer_by,
     all_say,
+    ask,
+    body_of,
     connect_raw,
+    operations,
     post,
     problem,
     session,
@@ -32,6 +36,8 @@ from tests.bentos.conftest import Service, start_service, wait_until
 from tests.conftest import connect_as_owner
 
 pytestmark = pytest.mark.xdist_group("service")
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
 
 
 def test_match_by_the_rule(client: httpx.Client) -> None:
@@ -230,6 +236,13 @@ def test_a_database_that_is_gone_is_told_and_recovered_from(service: Service) ->
             problem(httpx.get(f"{service.url}/readyz"), 503)
             with service.client as client:  # the stateless endpoints and the keys do without it
                 assert post(client, "/predict_no_show", session())[0]["probability"] == 0.05
+                assert client.get("/api/models").status_code == 200
+            with service.admin as client:
+                for method, path, _ in operations(TutorQuality.openapi_spec.asdict(), NOBODY):
+                    if path not in (*MODEL_PATHS, "/api/models", "/api/health"):
+                        answer = ask(client, method, path, body_of(method, path, NOBODY))
+                        problem(answer, 503)
+                        assert int(answer.headers["retry-after"]) >= 1
         finally:
             run(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
     wait_until(lambda: all_say(service, "/api/health", 200), 10)

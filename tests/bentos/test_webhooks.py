@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import json
 import time
 import uuid
@@ -14,7 +12,7 @@ import httpx
 import pytest
 
 from bentos.signature import TOLERANCE_S, SignedBody, find_fault
-from tests.bentos.calls import problem
+from tests.bentos.calls import problem, sign
 from tests.bentos.conftest import WEBHOOK_SECRETS, Service
 from tests.bentos.telling import FIELDS, busy_tutor, moved, promises, rows, told
 from tqs.errors import SettingsError
@@ -31,10 +29,6 @@ NOW = 1_800_000_000
 def tutor(service: Service) -> Iterator[str]:
     with busy_tutor(service) as tutor:
         yield tutor
-
-
-def sign(secret: str, timestamp: str, body: bytes) -> str:
-    return hmac.new(secret.encode(), timestamp.encode() + b"." + body, hashlib.sha256).hexdigest()
 
 
 def is_signed(secrets: Sequence[str], timestamp: str, signature: str, *parts: bytes) -> bool:
