@@ -27,6 +27,7 @@ from bentos.pair_batch import PairBatch
 from bentos.refresher import Refresher
 from bentos.serving import ServingModels
 from modelling.store import read_champion_versions
+from processing.upkeep import QueueCounts, count_queue
 from records.engine import Databases, create_app_engine
 from scoring.explainer import Explainer
 from scoring.job_queue import are_jobs_waiting
@@ -47,21 +48,12 @@ NOTES_S: Final = 10.0  # each is a commit, after which lists and details are rea
 
 
 @dataclass(frozen=True, slots=True)
-class Queue:
-    """Sessions not yet processed: waiting, given up, and the age of the oldest that waits."""
-
-    pending: int
-    failed: int
-    oldest_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Pulse:
     """What a heartbeat found. at: monotonic seconds. error: why the database did not answer, None where it did."""
 
     at: float
     keys: KeyRing | None
-    queue: Queue | None
+    queue: QueueCounts | None
     champions: Mapping[str, str]
     error: str | None = None
     jobs_wait: bool = False
@@ -209,11 +201,10 @@ class Worker:
     def _read_state(self) -> Pulse:
         with self._heart.begin() as connection:
             connection.execute(text(f"SET LOCAL statement_timeout = {BEAT_TIMEOUT_MS}"))
-            row = connection.execute(_QUEUE).one()
+            queue = count_queue(connection)
             keys = read_key_ring(connection, self.settings.api_key)
             champions = read_champion_versions(connection)
             jobs_wait = are_jobs_waiting(connection)
-        queue = Queue(row.pending, row.failed, row.oldest_seconds)
         return Pulse(time.monotonic(), keys, queue, champions, jobs_wait=jobs_wait)
 
 
@@ -224,16 +215,6 @@ def _limit_waiting(engine: Engine) -> None:
     def _add_limits(_dialect: Any, _record: Any, _positional: Any, arguments: dict[str, Any]) -> None:
         limits = f"-c lock_timeout={LOCK_TIMEOUT_MS} -c statement_timeout={STATEMENT_TIMEOUT_MS}"
         arguments["options"] = f"{arguments.get('options', '')} {limits}".strip()
-
-
-_QUEUE: Final = text(
-    """
-    SELECT count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'failed') AS failed,
-        coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state = 'pending')), 0)::float8
-            AS oldest_seconds
-    FROM work_items WHERE state <> 'done'
-    """
-)
 
 
 def _say(error: Exception) -> str:

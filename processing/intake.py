@@ -29,6 +29,7 @@ from processing.agreement import (
 from processing.posted import PostedSession, RescheduleInfo
 from records.prepared import execute_prepared
 from records.work import QUEUE_SESSIONS, wake_processor
+from tqs.failpoints import reach
 
 ATTEMPTS: Final = 5
 LOCK_TIMEOUT_MS: Final = 2_000  # a file that is imported may hold a session for minutes; whoever posts it comes again
@@ -78,7 +79,9 @@ def _take(engine: Engine, posted: Sequence[PostedSession], actor: str) -> list[A
         if new or outcomes:
             subject = str(posted[0].session_id) if len(posted) == 1 else f"{len(posted)} sessions"
             record_action(connection, actor, "post sessions", subject, {"new": new, "outcomes": outcomes})
+            reach("intake.stored")
             connection.commit()
+            reach("intake.committed")
             wake_processor(connection)
     answers |= settled
     return [answers[line] for line in range(len(posted))]

@@ -5,7 +5,7 @@ The past that counts is 90 days of their tutors and of their students, and all t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -34,12 +34,21 @@ class Upcoming:
 
 
 def read_upcoming(
-    connection: Connection, now: datetime, *, days: float | None = None, ids: Sequence[UUID] | None = None
+    connection: Connection,
+    now: datetime,
+    *,
+    days: float | None = None,
+    ids: Sequence[UUID] | None = None,
+    tutors: Iterable[UUID] | None = None,
 ) -> Upcoming:
-    """The sessions still scheduled that start after `now`: within `days` of it, or those with these ids, or all."""
-    until = None if days is None else now + timedelta(days=days)
-    chosen = None if ids is None else [str(key) for key in ids]
-    asked = connection.execute(_ASKED, {"now": now, "until": until, "ids": chosen}).all()
+    """The sessions still scheduled that start after `now`: within `days` of it, with these ids, of these tutors."""
+    values = {
+        "now": now,
+        "until": None if days is None else now + timedelta(days=days),
+        "ids": None if ids is None else [str(key) for key in ids],
+        "tutors": None if tutors is None else [str(key) for key in tutors],
+    }
+    asked = connection.execute(_ASKED, values).all()
     pairs = sorted({(row.tutor_id, row.student_id) for row in asked})
     connection.exec_driver_sql("SET LOCAL work_mem = '128MB'")
     sessions = read_sessions(
@@ -71,6 +80,7 @@ _ASKED: Final = text(
     WHERE status = 'scheduled' AND scheduled_time > :now
         AND (CAST(:until AS timestamptz) IS NULL OR scheduled_time <= :until)
         AND (CAST(:ids AS uuid[]) IS NULL OR id = ANY(CAST(:ids AS uuid[])))
+        AND (CAST(:tutors AS uuid[]) IS NULL OR tutor_id = ANY(CAST(:tutors AS uuid[])))
     """
 )
 _RECENT: Final = "s.scheduled_time > %(since)s AND s.scheduled_time <= %(now)s"

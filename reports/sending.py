@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import groupby
 from typing import Final
 from uuid import UUID
@@ -71,6 +71,19 @@ def send_due_mails(
         with closing(open_transport(settings)) as transport:
             _Round(engine, settings, now, claim, contents, transport, report).run(stop)
     return report
+
+
+def send_all_due(engine: Engine, settings: Settings, *, stop: Callable[[], bool] = lambda: False) -> SendingReport:
+    """Send batch after batch what is due by now, until nothing is or the mail server has to be left alone."""
+    total = SendingReport()
+    while not stop():
+        report = send_due_mails(engine, settings, datetime.now(UTC), stop=stop)
+        for name in ("claimed", "sent", "delayed", "failed"):
+            setattr(total, name, getattr(total, name) + getattr(report, name))
+        total.trouble = report.trouble
+        if report.claimed == 0 or report.trouble is not None:
+            break
+    return total
 
 
 def open_transport(settings: Settings) -> Transport:

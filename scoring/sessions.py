@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -19,10 +19,11 @@ from records.upcoming import Upcoming, read_upcoming
 from scoring.extraction import microseconds
 from scoring.models import ServedModel
 from scoring.prediction_report import PredictionReport, report_predictions
-from scoring.session_store import store_predictions
+from scoring.session_store import store_explained, store_predictions
 
 SESSION_TARGETS: Final = ("reschedule", "no_show")
 DAYS_AHEAD: Final = 14
+FEW: Final = 300  # sessions that are stored sooner without a table to stage them in
 
 Models = Mapping[str, ServedModel]
 
@@ -90,6 +91,23 @@ def predict_batch(
         subject = "sessions by id" if days is None else f"sessions of {days} days"
         record_action(connection, actor, "predict sessions", subject, {"predicted": report.predicted})
     return report
+
+
+def predict_tutors_sessions(
+    connection: Connection, models: Models, tutors: Iterable[UUID], now: datetime, *, timezone: str = "UTC"
+) -> int:
+    """Predict what of these tutors `predict_upcoming` would, as a part of the transaction; how many sessions.
+
+    Others may store predictions meanwhile: of two for one session that of the later moment stays.
+    """
+    upcoming = read_upcoming(connection, now, days=DAYS_AHEAD, tutors=tutors)
+    if len(upcoming):
+        X = upcoming_features(upcoming, now, timezone)
+        store = store_explained if len(upcoming) <= FEW else store_predictions
+        for target in SESSION_TARGETS:
+            model = models[target]
+            store(connection, model, upcoming.sessions, X, model.predict(X), now)
+    return len(upcoming)
 
 
 def upcoming_features(upcoming: Upcoming, now: datetime, timezone: str) -> Float64:

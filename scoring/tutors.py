@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from sqlalchemy import Connection, Engine, text
 
@@ -57,6 +58,15 @@ def score_tutors_within(connection: Connection, now: datetime, *, tutors: Sequen
     return ScoreReport(row.computed, row.written, row.computed - row.written, row.high_risk)
 
 
+def lock_free_tutors(connection: Connection, tutors: Sequence[str]) -> set[UUID]:
+    """Lock those of these tutors that nobody else has locked, until the transaction ends; which those are.
+
+    For `score_tutors_within` of them later in the transaction: a whole run of `score_tutors` waits, or is waited for.
+    """
+    run_in_part(connection, "score tutors")
+    return set(connection.execute(_LOCK_FREE, {"tutors": list(tutors)}).scalars())
+
+
 def _window_counts(days: int) -> str:
     inside = f"scheduled_time > :now - interval '{24 * days} hours'"
     return f"""
@@ -100,6 +110,9 @@ def _upsert(table: str, key: str, values: str, also: dict[str, str]) -> str:
 
 _ASKED: Final = "CAST(:tutors AS uuid[]) IS NULL OR {id} = ANY(CAST(:tutors AS uuid[]))"
 _LOCK: Final = text(f"SELECT FROM tutors WHERE {_ASKED.format(id='id')} ORDER BY id FOR NO KEY UPDATE")
+_LOCK_FREE: Final = text(
+    f"SELECT id FROM tutors WHERE {_ASKED.format(id='id')} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
+)
 _LATEST: Final = text(f"SELECT max(last_calculated_at) FROM tutor_scores WHERE {_ASKED.format(id='tutor_id')}")
 _STATEMENT: Final = text(
     f"""

@@ -13,14 +13,15 @@ def leave_values_unlogged(logger: logging.Logger | logging.Handler) -> None:
 
 def _quote_nothing(record: logging.LogRecord) -> bool:
     if record.exc_info and record.exc_info[1] is not None:
-        record.exc_text = "\n".join(_describe(record.exc_info[1]))
+        record.exc_text = "\n".join(describe_error(record.exc_info[1]))
         record.exc_info = None
     return True
 
 
-def _describe(error: BaseException) -> list[str]:
+def describe_error(error: BaseException) -> list[str]:
+    """The lines of a traceback, with those of what led to it, that quote no message."""
     cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    before = [] if cause is None else [*_describe(cause), "", "which led to", ""]
+    before = [] if cause is None else [*describe_error(cause), "", "which led to", ""]
     frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
     kind = f"{type(error).__module__}.{type(error).__qualname__} (its message is left out: it may hold personal data)"
     return [*before, "Traceback (most recent call last):", frames, kind]

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Response
 from pydantic import BaseModel
 
 from bentos.routers import ThisWorker
-from bentos.worker import Queue
+from processing.upkeep import QueueCounts
 from records.columns import TARGETS
 
 router = APIRouter(tags=["Health"])
@@ -22,7 +22,7 @@ class Health(BaseModel):
     status: Literal["healthy", "unhealthy"]
     version: str
     database: Literal["connected", "unreachable"]
-    queue: Queue | None
+    queue: QueueCounts | None
     models: dict[str, str]
 
 

@@ -1,0 +1,130 @@
+"""The resident processor: `python -m processing.processor`, the part `processor` of `tqs up`.
+
+It processes sessions as soon as they are stored, sends the mails that are due, and looks after both from time to time.
+Several may run at once. SIGINT and SIGTERM end it once the batch that it works on is done.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from threading import Event, Thread
+from typing import Final
+
+import psycopg2
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from modelling.canary import check_artifact
+from processing.drain import drain
+from processing.listener import WorkListener
+from processing.models import SessionModels
+from processing.upkeep import keep_up
+from records.engine import open_databases
+from reports.sending import send_all_due
+from tqs.errors import TqsError
+from tqs.private_logs import describe_error
+from tqs.settings import Settings, load_settings
+
+log: Final = logging.getLogger("tqs.processing")
+
+POLL_S: Final = 1.0  # retries are due at their time, and a notification may be lost
+AWAY_S: Final = 1.0  # until a database that does not answer is asked again
+MAIL_POLL_S: Final = 2.0
+UPKEEP_S: Final = 60.0
+LAST_MAIL_S: Final = 3.0  # for the mail that is being sent when it is to end; tqs up kills after five
+
+
+def run_processor(engine: Engine, settings: Settings, stop: Event, listener: WorkListener) -> None:
+    """Process and send until `stop` is set and the listener woken. A database that goes away is waited for."""
+    models = SessionModels(engine, settings, check=check_artifact)
+    # A mail server that hangs holds up nothing else.
+    mails = Thread(target=_send, args=(engine, settings, stop), name="mails", daemon=True)
+    mails.start()
+    answers = _Watch("processing")
+    while not stop.is_set():
+        listener_wait = POLL_S
+        if not answers.keep(lambda: _process(engine, settings, models, stop, listener)):
+            listener_wait = AWAY_S
+        listener.wait(listener_wait)
+    mails.join(LAST_MAIL_S)
+
+
+def _process(engine: Engine, settings: Settings, models: SessionModels, stop: Event, listener: WorkListener) -> None:
+    listener.listen()
+    done = drain(engine, settings, models, stop=stop.is_set)
+    if done.processed or done.delayed or done.failed:
+        log.info("%s", done)
+
+
+def _send(engine: Engine, settings: Settings, stop: Event) -> None:
+    answers, due = _Watch("mails"), time.monotonic()
+    while not stop.is_set():
+        if answers.keep(lambda: _send_due(engine, settings, stop)) and time.monotonic() >= due:
+            answers.keep(lambda: keep_up(engine, settings, datetime.now(UTC)))
+            due = time.monotonic() + UPKEEP_S
+        stop.wait(MAIL_POLL_S)
+
+
+def _send_due(engine: Engine, settings: Settings, stop: Event) -> None:
+    report = send_all_due(engine, settings, stop=stop.is_set)
+    if report.claimed:
+        log.info("%s", report)
+
+
+class _Watch:
+    """Keeps a task going whatever happens in it, and says once that it fails and once that it does no more."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._failing = False
+
+    def keep(self, task: Callable[[], None]) -> bool:
+        """Whether the task went well."""
+        try:
+            task()
+        except Exception as error:  # noqa: BLE001  # it is tried again, until it is stopped
+            self._tell(error)
+            return False
+        if self._failing:
+            self._failing = False
+            log.info("%s goes on", self._name)
+        return True
+
+    def _tell(self, error: Exception) -> None:
+        if not self._failing:
+            self._failing = True
+            away = isinstance(error, DBAPIError | psycopg2.Error)
+            said = type(error).__name__ if away else "\n" + "\n".join(describe_error(error))
+            log.error("%s failed, to be tried again: %s", self._name, said)
+
+
+def main() -> int:
+    """Run until SIGINT or SIGTERM; the exit status. Settings come from the environment."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stop = Event()
+    try:
+        settings = load_settings()
+        with open_databases(settings) as databases, WorkListener(databases.app) as listener:
+
+            def end(*_: object) -> None:
+                stop.set()
+                listener.wake()
+
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, end)
+            log.info("ready")
+            run_processor(databases.app, settings, stop, listener)
+    except TqsError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # the one line that a person sees
+        return 1
+    log.info("stopped")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

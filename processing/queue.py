@@ -1,0 +1,168 @@
+"""The sessions that wait to be processed: claimed by one processor at a time, each with what became of it.
+
+A claim sets attempts + 1, a lease and a token, and commits; the work is done in a transaction of its own, which
+finishes a row only where its token still stands. A lease that has run out, because its holder was killed, is no error
+of the row, so `attempts - errors` is how often that happened: such a row is claimed alone from then on, and given up
+after `MOST_LOST` times. An error of the row's own is tried again after 1, 2 and 4 minutes.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import Event, Thread
+from typing import Any, Final
+from uuid import UUID, uuid4
+
+from sqlalchemy import Connection, Engine, TextClause, text
+
+from tqs.failpoints import reach
+
+log: Final = logging.getLogger("tqs.processing")
+
+BATCH: Final = 2_000
+LEASE_S: Final = 30.0
+RENEWALS: Final = 3  # within a lease, so that one that fails costs nothing
+MOST_LOST: Final = 10  # a row that ends whoever works on it must not do so for ever
+PAUSES_S: Final = (60.0, 120.0, 240.0)  # after the first error of a row's own, the second, the third
+JITTER: Final = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class WorkItem:
+    """A row of `work_items`: a session to be processed, and its tutor."""
+
+    id: UUID
+    session_id: UUID
+    tutor_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Work, and the token that says whose it is. since: monotonic seconds."""
+
+    token: UUID
+    items: tuple[WorkItem, ...]
+    since: float
+
+
+def claim_batch(engine: Engine, *, most: int = BATCH, lease_s: float = LEASE_S) -> Claim:
+    """Claim up to `most` sessions that are due, those that wait longest first; none whose lease has run out before."""
+    return _claim(engine, _CLAIM_FRESH, most, lease_s)
+
+
+def claim_lost(engine: Engine, *, lease_s: float = LEASE_S) -> Claim:
+    """Claim one session whose lease has run out before. One that was lost time and again is given up."""
+    with engine.begin() as connection:
+        given_up = connection.execute(_GIVE_UP, {"most": MOST_LOST}).rowcount
+    if given_up:
+        log.error("%d sessions were given up: whoever worked on them ended", given_up)
+    return _claim(engine, _CLAIM_LOST, 1, lease_s)
+
+
+def finish(connection: Connection, claim: Claim, items: Sequence[WorkItem]) -> int:
+    """The sessions are processed once the connection's transaction commits; how many were still the claim's."""
+    return connection.execute(_FINISH, _of(claim, items)).rowcount
+
+
+def release(connection: Connection, claim: Claim, items: Sequence[WorkItem], *, pause_s: float = 0.0) -> int:
+    """Give back what was not worked on, to be claimed again after a pause as if it never had been."""
+    return connection.execute(_RELEASE, _of(claim, items) | {"pause": pause_s, "worked": 0}).rowcount
+
+
+def give_up_lease(connection: Connection, claim: Claim, items: Sequence[WorkItem]) -> int:
+    """Give back what was being worked on when that broke off, to be claimed again at once, each row alone."""
+    return connection.execute(_RELEASE, _of(claim, items) | {"pause": 0.0, "worked": 1}).rowcount
+
+
+def record_error(engine: Engine, claim: Claim, item: WorkItem, error: str) -> bool:
+    """An error of the row's own: it is tried again after a pause, or failed for good; whether it is failed now."""
+    reach("queue.failing")
+    spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  # so that rows that failed together come apart
+    values = _of(claim, [item]) | {"error": error, "pauses": list(PAUSES_S), "spread": spread}
+    with engine.begin() as connection:
+        state = connection.execute(_ERROR, values).scalar_one_or_none()
+    reach("queue.failed")
+    return bool(state == "failed")
+
+
+@contextmanager
+def holding(engine: Engine, claim: Claim, *, lease_s: float = LEASE_S, limit_s: float) -> Iterator[None]:
+    """Renew the lease within the with block, for `limit_s` seconds since the claim at most."""
+    ended = Event()
+
+    def renew() -> None:
+        while not ended.wait(lease_s / RENEWALS) and time.monotonic() - claim.since < limit_s:
+            try:
+                with engine.begin() as connection:
+                    connection.execute(_RENEW, _of(claim, claim.items) | {"lease": lease_s})
+            except Exception as error:  # noqa: BLE001  # a database that is away: the next renewal may be in time
+                log.warning("a lease could not be renewed: %s", type(error).__name__)
+
+    thread = Thread(target=renew, name="lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _claim(engine: Engine, statement: TextClause, most: int, lease_s: float) -> Claim:
+    token, since = uuid4(), time.monotonic()
+    with engine.begin() as connection:
+        rows = connection.execute(statement, {"token": token, "most": most, "lease": lease_s}).all()
+    if rows:
+        reach("queue.claimed")
+    return Claim(token, tuple(WorkItem(*row) for row in rows), since)
+
+
+def _of(claim: Claim, items: Sequence[WorkItem]) -> dict[str, Any]:
+    return {"token": claim.token, "ids": [str(item.id) for item in items]}
+
+
+_AFTER: Final = "clock_timestamp() + CAST(:{name} AS float8) * interval '1 second'"
+_FREE: Final = "state = 'pending' AND (leased_until IS NULL OR leased_until < clock_timestamp())"
+_MINE: Final = "WHERE id = ANY(CAST(:ids AS uuid[])) AND lease_token = :token AND state = 'pending'"
+_LET_GO: Final = "lease_token = NULL, leased_until = NULL, updated_at = clock_timestamp()"
+_CLAIM: Final = f"""
+    WITH due AS MATERIALIZED (
+        SELECT id FROM work_items WHERE {_FREE} AND not_before <= clock_timestamp() AND {{which}}
+        ORDER BY not_before, id LIMIT :most FOR UPDATE SKIP LOCKED
+    ), claimed AS (
+        UPDATE work_items w SET attempts = attempts + 1, lease_token = :token, updated_at = clock_timestamp(),
+            leased_until = {_AFTER.format(name="lease")}
+        FROM due WHERE w.id = due.id
+        RETURNING w.id, w.session_id
+    )
+    SELECT c.id, c.session_id, s.tutor_id FROM claimed c JOIN sessions s ON s.id = c.session_id"""
+_CLAIM_FRESH: Final = text(_CLAIM.format(which="attempts = errors"))
+_CLAIM_LOST: Final = text(_CLAIM.format(which="attempts > errors"))
+_GIVE_UP: Final = text(
+    f"""
+    UPDATE work_items SET state = 'failed', {_LET_GO},
+        last_error = 'whoever processed it ended, ' || attempts - errors || ' times; the log may say why'
+    WHERE {_FREE} AND attempts - errors >= :most
+    """
+)
+_RENEW: Final = text(f"UPDATE work_items SET leased_until = {_AFTER.format(name='lease')} {_MINE}")
+_FINISH: Final = text(f"UPDATE work_items SET state = 'done', last_error = NULL, {_LET_GO} {_MINE}")
+_RELEASE: Final = text(
+    f"""
+    UPDATE work_items SET attempts = attempts - 1 + :worked, {_LET_GO},
+        not_before = CASE WHEN :pause > 0 THEN {_AFTER.format(name="pause")} ELSE not_before END {_MINE}
+    """
+)
+_ERROR: Final = text(
+    f"""
+    UPDATE work_items SET errors = errors + 1, last_error = :error, {_LET_GO},
+        state = CASE WHEN errors < cardinality(CAST(:pauses AS float8[])) THEN 'pending' ELSE 'failed' END,
+        not_before = clock_timestamp()
+            + coalesce((CAST(:pauses AS float8[]))[errors + 1], 0) * CAST(:spread AS float8) * interval '1 second'
+    {_MINE} RETURNING state
+    """
+)

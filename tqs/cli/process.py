@@ -1,0 +1,93 @@
+"""`tqs process`: work off by hand what waits, list what failed, queue it again."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+from uuid import UUID
+
+import typer
+
+from tqs.cli.data import AsJson
+from tqs.cli.output import print_json, print_table, progress_bars
+from tqs.errors import UsageError
+from tqs.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add this file's command to the command line."""
+    app.command()(process)
+
+
+def process(
+    ids: Annotated[
+        list[UUID] | None, typer.Argument(help="With --requeue: only these, as --failed lists them.")
+    ] = None,
+    failed: Annotated[bool, typer.Option("--failed", help="List the sessions that could not be processed.")] = False,
+    requeue: Annotated[
+        bool, typer.Option("--requeue", help="Queue failed sessions again: all, or those named.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
+    """Process the sessions that wait, and send the mails that are due. Example: tqs process --json.
+
+    The resident form is: tqs up processor.
+    """
+    from processing.upkeep import list_failed, requeue_failed
+    from records.engine import open_databases
+
+    if ids and not requeue:
+        raise UsageError("ids are for --requeue; for example: tqs process --requeue ID")
+    if failed and requeue:
+        raise UsageError("name one of --failed and --requeue")
+    settings = load_settings()
+    with open_databases(settings) as databases:
+        if failed:
+            with databases.app.connect() as connection:
+                rows = [asdict(row) for row in list_failed(connection)]
+            if json:
+                print_json(rows)
+            else:
+                print_table(rows, empty="no session failed")
+        elif requeue:
+            count = requeue_failed(databases.app, ids)
+            if json:
+                print_json({"requeued": count})
+            else:
+                print(f"{count} queued again; the processor takes them up, or: tqs process")
+        else:
+            _work_off(databases.app, settings, json=json)
+
+
+def _work_off(engine: Engine, settings: Settings, *, json: bool) -> None:
+    from processing.drain import DrainReport, drain
+    from processing.models import SessionModels
+    from processing.upkeep import count_queue, keep_up
+    from reports.sending import send_all_due
+
+    with engine.connect() as connection:
+        waiting = count_queue(connection).pending
+    with progress_bars() as report:
+
+        def tell(done: DrainReport) -> None:
+            seen = done.processed + done.delayed + done.failed
+            report("sessions", seen, max(waiting, seen))
+
+        done = drain(engine, settings, SessionModels(engine, settings), progress=tell)
+    keep_up(engine, settings, datetime.now(UTC))
+    mails = send_all_due(engine, settings)
+    with engine.connect() as connection:
+        left = count_queue(connection)
+    if json:
+        print_json({"sessions": asdict(done), "mails": asdict(mails), "queue": asdict(left)})
+        return
+    print(f"{done.processed} sessions processed, {left.pending} wait, {left.failed} failed")
+    print(f"{mails.sent} mails sent, {mails.delayed} delayed, {mails.failed} failed")
+    if done.delayed:
+        print(f"{done.delayed} sessions failed for now and are tried again within minutes")
+    if left.failed:
+        print("see what failed with: tqs process --failed")
