@@ -32,8 +32,7 @@ from tqs.settings import Settings, load_settings
 
 log: Final = logging.getLogger("tqs.processing")
 
-POLL_S: Final = 1.0  # retries are due at their time, and a notification may be lost
-AWAY_S: Final = 1.0  # until a database that does not answer is asked again
+POLL_S: Final = 1.0  # retries are due at their time, a notification may be lost, and a database may have been away
 MAIL_POLL_S: Final = 2.0
 UPKEEP_S: Final = 60.0
 LAST_MAIL_S: Final = 3.0  # for the mail that is being sent when it is to end; tqs up kills after five
@@ -47,10 +46,8 @@ def run_processor(engine: Engine, settings: Settings, stop: Event, listener: Wor
     mails.start()
     answers = _Watch("processing")
     while not stop.is_set():
-        listener_wait = POLL_S
-        if not answers.keep(lambda: _process(engine, settings, models, stop, listener)):
-            listener_wait = AWAY_S
-        listener.wait(listener_wait)
+        answers.keep(lambda: _process(engine, settings, models, stop, listener))
+        listener.wait(POLL_S)
     mails.join(LAST_MAIL_S)
 
 
@@ -105,7 +102,8 @@ class _Watch:
 
 def main() -> int:
     """Run until SIGINT or SIGTERM; the exit status. Settings come from the environment."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    logging.getLogger("tqs").setLevel(logging.INFO)
     stop = Event()
     try:
         settings = load_settings()

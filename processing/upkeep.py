@@ -17,6 +17,8 @@ from reports.upkeep import MOST_ERRORS, notice_failed_mails
 from scoring.tutors import score_tutors
 from tqs.settings import Settings
 
+AT_ONCE: Final = 500  # tutors; their sessions wait meanwhile
+
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
@@ -79,7 +81,7 @@ def notice_failed_sessions(connection: Connection) -> Notice | None:
 
 
 def keep_up(engine: Engine, settings: Settings, now: datetime) -> None:
-    """What is to be done from time to time: tell the operator what failed, and score all tutors once a day.
+    """What is to be done from time to time: tell the operator what failed, and score each tutor once a day.
 
     Windows pass without an event, so of a tutor without sessions the figures would stand still. The day is that of
     `now` in UTC, as in the tutors' history.
@@ -90,9 +92,9 @@ def keep_up(engine: Engine, settings: Settings, now: datetime) -> None:
             for notice in (notice_failed_sessions(connection), notice_failed_mails(connection, now)):
                 if notice is not None:
                     queue_notice(connection, notice, recipients=operators, now=now)
-        scored = connection.scalar(_ALL_SCORED, {"now": now})
-    if not scored:
-        score_tutors(engine, now)
+        unscored = connection.execute(_UNSCORED, {"now": now}).scalars().all()
+    for start in range(0, len(unscored), AT_ONCE):
+        score_tutors(engine, now, tutors=unscored[start : start + AT_ONCE])
 
 
 _COUNT: Final = text(
@@ -123,10 +125,11 @@ _ERRORS: Final = text(
     GROUP BY last_error ORDER BY count(*) DESC, last_error LIMIT :most
     """
 )
-_ALL_SCORED: Final = text(
+_UNSCORED: Final = text(
     """
-    SELECT NOT EXISTS (SELECT FROM tutors t WHERE NOT EXISTS (
+    SELECT t.id::text FROM tutors t WHERE NOT EXISTS (
         SELECT FROM tutor_score_history h
-        WHERE h.tutor_id = t.id AND h.day = (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date))
+        WHERE h.tutor_id = t.id AND h.day = (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date)
+    ORDER BY t.id
     """
 )

@@ -7,6 +7,7 @@ from typing import Final
 from sqlalchemy import Connection
 
 CHANNEL: Final = "tqs_work"  # what a processor that waits for work listens on
+RECENT_DAYS: Final = 7  # older outcomes that an import tells are history: nobody waits for a report of them
 QUEUE_SESSIONS: Final = "INSERT INTO work_items (session_id) {sessions}"  # `sessions`: a query for their ids
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, Final, Self
 
 from records.tables.scoring import WINDOWS
@@ -42,7 +42,7 @@ class TutorFigures:
 
     def to_json(self) -> dict[str, Any]:
         """As it is kept with a mail."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in FIGURES}
 
     def window(self, days: int) -> Window:
         """Of 7, 30 or 90 days."""

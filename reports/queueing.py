@@ -12,18 +12,17 @@ from uuid import UUID
 from sqlalchemy import Connection, RowMapping, text
 
 from records.known import OUTCOME_KNOWN
+from records.work import RECENT_DAYS
 from reports.contents import Notice
 from reports.figures import FIGURES, TutorFigures
 from reports.reading import SESSION_COLUMNS, SESSION_JOINS, make_session_report
 from reports.rendering import write_subject
 
-RECENT_DAYS: Final = 7  # older outcomes that an import tells are history: nobody waits for a report of them
-
 
 def read_figures(connection: Connection, tutors: Iterable[UUID]) -> dict[UUID, TutorFigures]:
     """The tutors' figures as they are stored now; without those that were never scored."""
-    rows = connection.execute(_FIGURES, {"tutors": [str(tutor) for tutor in tutors]}).mappings()
-    return {row["tutor_id"]: TutorFigures.from_json(dict(row)) for row in rows}
+    rows = connection.execute(_FIGURES, {"tutors": [str(tutor) for tutor in tutors]})
+    return {tutor: TutorFigures(*figures) for tutor, *figures in rows}
 
 
 def queue_session_reports(

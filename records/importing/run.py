@@ -14,6 +14,7 @@ from records.importing.files import Chunk, ImportFile, find_files, read_chunks
 from records.importing.pipeline import load_chunks
 from records.importing.rejects import write_rejects
 from records.tables import import_rejects, imports
+from records.work import wake_processor
 
 COUNTS = ("rows_read", "inserted", "updated", "unchanged", "rejected")
 Progress = Callable[[Path, int, float], None]
@@ -77,6 +78,9 @@ def _import_file(engine: Engine, file: ImportFile, progress: Progress | None) ->
         )
         counts = {name: getattr(loaded, name) for name in COUNTS}
         connection.execute(imports.update().where(imports.c.id == import_id).values(counts))
+    if file.form.kind == "sessions":
+        with engine.connect() as connection:
+            wake_processor(connection)
     return ImportResult(file=file.path, kind=file.form.kind, import_id=import_id, **counts)
 
 

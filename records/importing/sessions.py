@@ -15,6 +15,8 @@ from records.importing.files import Reject
 from records.importing.form import RESCHEDULE_COLUMNS, SESSIONS
 from records.importing.people import Counts
 from records.importing.stage import take_out
+from records.known import OUTCOME_KNOWN
+from records.work import QUEUE_SESSIONS, RECENT_DAYS
 
 OWN_COLUMNS = tuple(name for name in SESSIONS.columns if name not in RESCHEDULE_COLUMNS)
 
@@ -78,6 +80,7 @@ def upsert_sessions(
             RETURNING session_id
         ), stayed AS (
             DELETE FROM reschedules r USING staged s WHERE r.session_id = s.id AND {over} RETURNING r.session_id
+        ), promised AS ({_promise() if source == "import" else "SELECT"}
         ), total AS (SELECT count(*) AS n, count(*) FILTER (WHERE is_new) AS inserted FROM session)
         SELECT inserted, total.n - inserted + (
             SELECT count(*) FROM (SELECT * FROM moved UNION ALL SELECT * FROM stayed) m
@@ -88,6 +91,22 @@ def upsert_sessions(
         {"source": source},
     ).one()
     return Counts(inserted=counts[0], updated=counts[1], unchanged=counts[2] - counts[0] - counts[1])
+
+
+def _promise() -> str:
+    """Queue what has to be processed: of each tutor who is concerned one session, and all that may be reported.
+
+    Processing any session of a tutor computes all that rests on that tutor's sessions, so a history of years is no more
+    work than its tutors. Which outcomes are reported is decided then; a day more is queued for what the file lacks.
+    """
+    told = "SELECT id FROM session UNION SELECT session_id FROM moved UNION SELECT session_id FROM stayed"
+    changed = f"staged s JOIN ({told}) told USING (id)"
+    sessions = f"""
+        SELECT min(s.id::text)::uuid FROM {changed} GROUP BY s.tutor_id
+        UNION
+        SELECT s.id FROM {changed} CROSS JOIN LATERAL (SELECT s.cancelled_at) r
+        WHERE s.status <> 'scheduled' AND {OUTCOME_KNOWN} > now() - interval '{RECENT_DAYS + 1} days'"""
+    return QUEUE_SESSIONS.format(sessions=sessions)
 
 
 def _list(table: str) -> str:

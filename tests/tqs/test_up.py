@@ -36,7 +36,7 @@ def test_unknown_parts_are_refused_and_known_ones_keep_their_order() -> None:
 def test_every_part_listens_on_loopback_only() -> None:
     for part in parts_of(load_settings(), []):
         assert "0.0.0.0" not in " ".join(part.command)  # noqa: S104  # what must not be there
-        assert part.ready_url.startswith("http://127.0.0.1:")
+        assert part.ready_url is None or part.ready_url.startswith("http://127.0.0.1:")
 
 
 def test_a_taken_port_is_named_with_the_way_out() -> None:

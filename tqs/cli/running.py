@@ -30,7 +30,8 @@ def add_commands(app: typer.Typer) -> None:
 
 def up(
     parts: Annotated[
-        list[str] | None, typer.Argument(help="service, dashboards, mlflow, prefect; all where none is named.")
+        list[str] | None,
+        typer.Argument(help="service, dashboards, processor, mlflow, prefect; all where none is named."),
     ] = None,
 ) -> None:
     """Start all parts, or those named; Ctrl-C stops them. Example: tqs up service dashboards."""

@@ -31,11 +31,14 @@ NO_TRACKING = {"BENTOML_DO_NOT_TRACK": "True", "MLFLOW_DISABLE_TELEMETRY": "true
 
 @dataclass(frozen=True)
 class Part:
-    """A process of `tqs up`: its command, the address that answers once it is ready, and the port that it opens."""
+    """A process of `tqs up`: its command, the address that answers once it is ready, and the port that it opens.
+
+    ready_url: None for one that has no address; what it is to do waits for it until it is ready.
+    """
 
     name: str
     command: Sequence[str]
-    ready_url: str
+    ready_url: str | None
     port: int | None = None
 
     @property
@@ -63,6 +66,7 @@ def parts_of(settings: Settings, names: Iterable[str]) -> list[Part]:
     known = {
         "service": [Part("service", serve, f"{url['api']}/readyz", settings.api_port)],
         "dashboards": [Part("dashboards", pages, f"{url['dashboard']}/login", settings.dashboard_port)],
+        "processor": [Part("processor", [python, "-m", "processing.processor"], None)],
         "mlflow": [Part("mlflow", mlflow, f"{url['mlflow']}/health", settings.mlflow_port)],
         "prefect": [
             Part("prefect", prefect, f"{url['prefect']}/api/health", settings.prefect_port),
@@ -138,7 +142,7 @@ def _announce(parts: Sequence[Part], done: threading.Event, log: Path) -> None:
     waiting = list(parts)
     print(f"starting {', '.join(part.name for part in parts)} (log: {log})", flush=True)
     while waiting and not done.is_set():
-        for part in [part for part in waiting if answers(part.ready_url)]:
+        for part in [part for part in waiting if part.ready_url is None or answers(part.ready_url)]:
             waiting.remove(part)
             print(f"  {part.name:<14} {part.address or 'working'}", flush=True)
         done.wait(POLL_INTERVAL_S)
