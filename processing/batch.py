@@ -88,10 +88,10 @@ def _process(
     connection = limited.use()
     # A server that lost us without a word lets go of the tutors by itself.
     connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = {int(1000 * HARD_LIMIT_S)}")
-    tutors = lock_free_tutors(connection, sorted({str(item.tutor_id) for item in items}))
+    tutors = lock_free_tutors(connection, sorted({str(tutor) for item in items for tutor in item.tutors}))
     reach("batch.locked")
-    mine = [item for item in items if item.tutor_id in tutors]
-    busy = [item for item in items if item.tutor_id not in tutors]
+    mine = [item for item in items if item.tutors <= tutors]
+    busy = [item for item in items if not item.tutors <= tutors]
     sessions = [item.session_id for item in mine]
     now = connection.execute(_NOW, {"sessions": [str(key) for key in sessions]}).scalar_one()
     before = read_figures(connection, tutors)

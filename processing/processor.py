@@ -11,20 +11,20 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
 from threading import Event, Thread
 from typing import Final
 
-import psycopg2
 from sqlalchemy import Engine
-from sqlalchemy.exc import DBAPIError
 
 from modelling.canary import check_artifact
 from processing.drain import drain
-from processing.listener import WorkListener
 from processing.models import SessionModels
 from processing.upkeep import keep_up
-from records.engine import open_databases
+from records.engine import explain_outage, open_databases
+from records.listening import Listener
+from records.work import CHANNEL
 from reports.sending import send_all_due
 from tqs.errors import TqsError
 from tqs.private_logs import describe_error
@@ -38,28 +38,31 @@ UPKEEP_S: Final = 60.0
 LAST_MAIL_S: Final = 3.0  # for the mail that is being sent when it is to end; tqs up kills after five
 
 
-def run_processor(engine: Engine, settings: Settings, stop: Event, listener: WorkListener) -> None:
-    """Process and send until `stop` is set and the listener woken. A database that goes away is waited for."""
+def run_processor(engine: Engine, settings: Settings, stop: Event) -> None:
+    """Process and send until `stop` is set, which is seen within a second. A database that goes away is waited for."""
     models = SessionModels(engine, settings, check=check_artifact)
     # A mail server that hangs holds up nothing else.
     mails = Thread(target=_send, args=(engine, settings, stop), name="mails", daemon=True)
     mails.start()
-    answers = _Watch("processing")
-    while not stop.is_set():
-        answers.keep(lambda: _process(engine, settings, models, stop, listener))
-        listener.wait(POLL_S)
+    answers = _Watch("processing", engine)
+    with closing(Listener(engine, CHANNEL)) as listener:
+        while not stop.is_set():
+            if not answers.keep(lambda: _process(engine, settings, models, stop, listener)):
+                time.sleep(POLL_S)  # not stop.wait, which a signal handler that sets it could block for ever
     mails.join(LAST_MAIL_S)
 
 
-def _process(engine: Engine, settings: Settings, models: SessionModels, stop: Event, listener: WorkListener) -> None:
-    listener.listen()
+def _process(engine: Engine, settings: Settings, models: SessionModels, stop: Event, listener: Listener) -> None:
+    """Process what is due, then wait until there may be more."""
     done = drain(engine, settings, models, stop=stop.is_set)
     if done.processed or done.delayed or done.failed:
         log.info("%s", done)
+    if not stop.is_set():
+        listener.wait(POLL_S)
 
 
 def _send(engine: Engine, settings: Settings, stop: Event) -> None:
-    answers, due = _Watch("mails"), time.monotonic()
+    answers, due = _Watch("mails", engine), time.monotonic()
     while not stop.is_set():
         if answers.keep(lambda: _send_due(engine, settings, stop)) and time.monotonic() >= due:
             answers.keep(lambda: keep_up(engine, settings, datetime.now(UTC)))
@@ -76,14 +79,16 @@ def _send_due(engine: Engine, settings: Settings, stop: Event) -> None:
 class _Watch:
     """Keeps a task going whatever happens in it, and says once that it fails and once that it does no more."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, engine: Engine) -> None:
         self._name = name
+        self._engine = engine
         self._failing = False
 
     def keep(self, task: Callable[[], None]) -> bool:
         """Whether the task went well."""
         try:
-            task()
+            with explain_outage(self._engine):
+                task()
         except Exception as error:  # noqa: BLE001  # it is tried again, until it is stopped
             self._tell(error)
             return False
@@ -95,8 +100,7 @@ class _Watch:
     def _tell(self, error: Exception) -> None:
         if not self._failing:
             self._failing = True
-            away = isinstance(error, DBAPIError | psycopg2.Error)
-            said = type(error).__name__ if away else "\n" + "\n".join(describe_error(error))
+            said = str(error) if isinstance(error, TqsError) else "\n" + "\n".join(describe_error(error))
             log.error("%s failed, to be tried again: %s", self._name, said)
 
 
@@ -107,16 +111,11 @@ def main() -> int:
     stop = Event()
     try:
         settings = load_settings()
-        with open_databases(settings) as databases, WorkListener(databases.app) as listener:
-
-            def end(*_: object) -> None:
-                stop.set()
-                listener.wake()
-
+        with open_databases(settings) as databases:
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, end)
+                signal.signal(number, lambda *_: stop.set())
             log.info("ready")
-            run_processor(databases.app, settings, stop, listener)
+            run_processor(databases.app, settings, stop)
     except TqsError as error:
         print(error, file=sys.stderr)  # noqa: T201  # the one line that a person sees
         return 1

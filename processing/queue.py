@@ -34,11 +34,17 @@ JITTER: Final = 0.25
 
 @dataclass(frozen=True, slots=True)
 class WorkItem:
-    """A row of `work_items`: a session to be processed, and its tutor."""
+    """A row of `work_items`: a session to be processed, its tutor, and who was that before (None: nobody)."""
 
     id: UUID
     session_id: UUID
     tutor_id: UUID
+    former_tutor_id: UUID | None = None
+
+    @property
+    def tutors(self) -> set[UUID]:
+        """Whose figures it changes."""
+        return {tutor for tutor in (self.tutor_id, self.former_tutor_id) if tutor is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +143,9 @@ _CLAIM: Final = f"""
         UPDATE work_items w SET attempts = attempts + 1, lease_token = :token, updated_at = clock_timestamp(),
             leased_until = {_AFTER.format(name="lease")}
         FROM due WHERE w.id = due.id
-        RETURNING w.id, w.session_id
+        RETURNING w.id, w.session_id, w.former_tutor_id
     )
-    SELECT c.id, c.session_id, s.tutor_id FROM claimed c JOIN sessions s ON s.id = c.session_id"""
+    SELECT c.id, c.session_id, s.tutor_id, c.former_tutor_id FROM claimed c JOIN sessions s ON s.id = c.session_id"""
 _CLAIM_FRESH: Final = text(_CLAIM.format(which="attempts = errors"))
 _CLAIM_LOST: Final = text(_CLAIM.format(which="attempts > errors"))
 _GIVE_UP: Final = text(

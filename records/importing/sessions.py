@@ -81,6 +81,7 @@ def upsert_sessions(
         ), stayed AS (
             DELETE FROM reschedules r USING staged s WHERE r.session_id = s.id AND {over} RETURNING r.session_id
         ), promised AS ({_promise() if source == "import" else "SELECT"}
+        ), parted AS ({_PROMISE_FORMER if source == "import" else "SELECT"}
         ), total AS (SELECT count(*) AS n, count(*) FILTER (WHERE is_new) AS inserted FROM session)
         SELECT inserted, total.n - inserted + (
             SELECT count(*) FROM (SELECT * FROM moved UNION ALL SELECT * FROM stayed) m
@@ -107,6 +108,13 @@ def _promise() -> str:
         SELECT s.id FROM {changed} CROSS JOIN LATERAL (SELECT s.cancelled_at) r
         WHERE s.status <> 'scheduled' AND {OUTCOME_KNOWN} > now() - interval '{RECENT_DAYS + 1} days'"""
     return QUEUE_SESSIONS.format(sessions=sessions)
+
+
+# Of each tutor who lost a session to another one, one such: what is read here is who had it before.
+_PROMISE_FORMER = """
+    INSERT INTO work_items (session_id, former_tutor_id)
+    SELECT DISTINCT ON (k.tutor_id) k.id, k.tutor_id FROM staged s JOIN sessions k USING (id)
+    WHERE k.tutor_id <> s.tutor_id ORDER BY k.tutor_id, k.id"""
 
 
 def _list(table: str) -> str:

@@ -24,12 +24,13 @@ JOB_KINDS = ("generate_all", "refresh_all", "refresh_tutor", "refresh_student")
 INTERVENTIONS = ("reminder", "call", "reassign", "note")
 MAILS = ("session_report", "reminder", "digest", "notice")
 
-# One row a session to process. A claim sets attempts + 1, a lease and a token; only its holder may finish it.
+# Rows of sessions to process. A claim sets attempts + 1, a lease and a token; only its holder may finish it.
 work_items = Table(
     "work_items",
     metadata,
     uuid_key(),
     Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE"), nullable=False),
+    Column("former_tutor_id", Uuid, ForeignKey("tutors.id", ondelete="SET NULL")),  # whose session it was before
     Column("state", Text, nullable=False, server_default="pending"),
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("errors", Integer, nullable=False, server_default=text("0")),
