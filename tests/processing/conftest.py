@@ -1,18 +1,24 @@
-"""Two tutors, a student that imports know by another id, and sessions to tell of."""
+"""A desk where sessions are told, and a plant where they are processed."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
 
+from processing.drain import DrainReport, drain
 from processing.intake import Answer, take_sessions
+from processing.models import SessionModels
 from processing.posted import PostedSession
+from records.work import QUEUE_SESSIONS
+from tests.scoring.conftest import Records
+from tqs.settings import Settings, load_settings
 
 ANN, BOB = uuid.UUID(int=0xA1), uuid.UUID(int=0xB0)  # Bob is not active any more
 PIA = uuid.UUID("bbbbbbbb-0000-4000-8000-00000000000a")  # "pia" in the company's own files
@@ -43,7 +49,7 @@ def moved(number: int = 1, info: dict[str, Any] | None = None, **changes: Any) -
 
 @dataclass
 class Desk:
-    """Where sessions are told, and what is in the tables."""
+    """Where sessions are told, and what is in the tables: two tutors, and a student that imports know by another id."""
 
     engine: Engine
 
@@ -73,3 +79,66 @@ def desk(engine: Engine) -> Desk:
     )
     desk.execute(f"INSERT INTO students (id, name, external_id, source) VALUES ('{PIA}', 'Pia', 'pia', 'import')")
     return desk
+
+
+@dataclass
+class Plant:
+    """Tutors with sessions that wait to be processed, at times around the real now: that is what processing goes by."""
+
+    engine: Engine
+    records: Records
+    settings: Settings
+    now: datetime
+
+    def tutor(self, **profile: Any) -> str:
+        self.records.made += 1
+        return self.records.tutor(self.records.made, **profile)
+
+    def session(self, tutor: str, days: float = 0.5, status: str = "completed", **columns: Any) -> uuid.UUID:
+        """One that was scheduled so many days ago (negative: is ahead), told of an hour ago."""
+        told = {"outcome_recorded_at": self.now - timedelta(hours=1)} if status != "scheduled" else {}
+        at = self.now - timedelta(days=days)
+        return uuid.UUID(self.records.session(tutor, at, status, **told | {"source": "api"} | columns))
+
+    def promised(self, tutor: str, days: float = 0.5, status: str = "completed", **columns: Any) -> uuid.UUID:
+        """The same, and it waits to be processed."""
+        session = self.session(tutor, days, status, **columns)
+        self.promise(session)
+        return session
+
+    def promise(self, session: uuid.UUID) -> None:
+        self.execute(QUEUE_SESSIONS.format(sessions=f"SELECT '{session}'::uuid"))
+
+    def drain(self, **options: Any) -> DrainReport:
+        return drain(self.engine, self.settings, SessionModels(self.engine, self.settings), **options)
+
+    def change(self, **settings: Any) -> None:
+        self.settings = self.settings.model_copy(update=settings)
+
+    def item(self, session: uuid.UUID, columns: str) -> tuple[Any, ...]:
+        """Its row of work."""
+        [row] = self.rows(f"SELECT {columns} FROM work_items WHERE session_id = '{session}'")
+        return row
+
+    def rows(self, query: str) -> list[Any]:
+        return [tuple(row) for row in self.records.rows(query)]
+
+    def one(self, query: str) -> Any:
+        [row] = self.rows(query)
+        return row
+
+    def execute(self, statement: str) -> None:
+        self.records.execute(statement)
+
+    def end_leases(self) -> None:
+        """What time does after a processor was killed."""
+        self.execute("UPDATE work_items SET leased_until = now() - interval '1 second'")
+
+    def forget_pauses(self) -> None:
+        self.execute("UPDATE work_items SET not_before = now() - interval '1 hour'")
+
+
+@pytest.fixture
+def plant(engine: Engine, tmp_path: Path) -> Plant:
+    """Mails of it become files."""
+    return Plant(engine, Records(engine), load_settings(home=tmp_path), datetime.now(UTC))
