@@ -1,0 +1,262 @@
+"""What processing a session does, in figures worked out by hand; all of it or nothing, and twice what once does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from processing.batch import HARD_LIMIT_S, BatchReport, OverrunError, process_batch
+from processing.models import SessionModels
+from processing.queue import Claim, WorkItem, claim_batch
+from scoring.pairs import predict_pairs, students_to_predict
+from tests.processing.conftest import Plant
+from tests.scoring.conftest import serve
+
+COACH, HEAD = "coach@example.com", "head@example.com"
+SCORES = """
+    total_sessions_7d, tutor_reschedules_7d, reschedule_rate_7d, total_sessions_30d, tutor_reschedules_30d,
+    reschedule_rate_30d, total_sessions_90d, tutor_reschedules_90d, reschedule_rate_90d, no_shows_90d,
+    reschedule_trend, is_high_risk"""
+WRITTEN = ("tutor_scores", "tutor_score_history", "session_reschedule_predictions", "email_reports", "tutors")
+
+
+def process(plant: Plant, claim: Claim | None = None) -> BatchReport:
+    claim = claim or claim_batch(plant.engine)
+    models = SessionModels(plant.engine, plant.settings).current()
+    return process_batch(plant.engine, plant.settings, models, claim, claim.items)
+
+
+def written(plant: Plant) -> list[Any]:
+    return [plant.rows(f"SELECT * FROM {table} ORDER BY 1, 2") for table in WRITTEN]
+
+
+@pytest.fixture
+def tutor(plant: Plant) -> str:
+    """Who moved 1 of 3 sessions within 7 days, 2 of 8 within 30, 3 of 12 within 90, and missed 2."""
+    tutor = plant.tutor()
+    outcomes = {
+        **{1: "completed", 3: "rescheduled", 5: "student"},
+        **{10: "completed", 15: "completed", 20: "no_show", 25: "completed", 29: "rescheduled"},
+        **{40: "completed", 60: "rescheduled", 80: "no_show", 85: "completed"},
+        95: "rescheduled",
+    }
+    for days, outcome in outcomes.items():
+        if outcome == "student":
+            plant.session(tutor, days, "rescheduled", initiator="student")
+        else:
+            plant.session(tutor, days, outcome)
+    return tutor
+
+
+def test_the_figures_of_the_tutor(plant: Plant, tutor: str) -> None:
+    ahead = plant.promised(tutor, -2, "scheduled")
+    plant.promised(tutor, -3, "scheduled")
+    other = plant.tutor()
+
+    assert process(plant) == BatchReport(processed=2, busy=0, mails=0)
+
+    [scores] = plant.rows(f"SELECT {SCORES} FROM tutor_scores WHERE tutor_id = '{tutor}'")
+    assert scores == pytest.approx((3, 1, 100 / 3, 8, 2, 25.0, 12, 3, 25.0, 2, 1 / 3 - 1 / 4, True))
+    day = "(SELECT (last_calculated_at AT TIME ZONE 'UTC')::date FROM tutor_scores)"
+    assert plant.rows(f"SELECT {SCORES} FROM tutor_score_history WHERE day = {day}") == [scores]
+    assert not plant.rows(f"SELECT FROM tutor_scores WHERE tutor_id = '{other}'")
+    assert plant.item(ahead, "state, attempts, errors, leased_until") == ("done", 1, 0, None)
+
+
+def test_the_sessions_ahead_of_the_tutor_are_predicted_anew(plant: Plant, tutor: str) -> None:
+    first, last = plant.session(tutor, -1, "scheduled"), plant.session(tutor, -13, "scheduled")
+    plant.session(tutor, -15, "scheduled")  # later than anybody looks
+    plant.session(plant.tutor(), -1, "scheduled")
+    plant.promised(tutor, 0.5, "completed")  # 2 of 9 within 30 days, 2 missed of 13
+
+    process(plant)
+
+    found = plant.rows(
+        "SELECT session_id, target, probability, risk_level, model_version FROM session_reschedule_predictions"
+    )
+    assert {(session, target) for session, target, *_ in found} == {
+        (session, target) for session in (first, last) for target in ("reschedule", "no_show")
+    }
+    for _, target, probability, *told in found:
+        expected, risk = (2 / 9, "medium") if target == "reschedule" else (2 / 13, "high")
+        assert (probability, *told) == (pytest.approx(expected), risk, "rule")
+
+
+def test_match_predictions_of_the_tutor_are_stale_where_their_figures_change(plant: Plant, tutor: str) -> None:
+    model = serve("match")
+    plant.promised(tutor, -2, "scheduled")
+    process(plant)
+    student = plant.records.student(1)
+    predict_pairs(plant.engine, model, datetime.now(UTC))
+    assert students_to_predict(plant.engine, model.version) == []
+
+    plant.promised(tutor, -4, "scheduled")
+    process(plant)
+    assert students_to_predict(plant.engine, model.version) == []  # a booking changes no figure
+
+    plant.promised(tutor, 0.5, "rescheduled")
+    process(plant)
+    assert students_to_predict(plant.engine, model.version) == [student]
+
+
+def test_each_outcome_is_reported_once_to_each_recipient(plant: Plant, tutor: str) -> None:
+    plant.change(report_recipients=(COACH, HEAD))
+    plant.promised(tutor, -2, "scheduled")
+    process(plant)
+    moved = plant.promised(tutor, 0.5, "rescheduled")
+
+    assert process(plant).mails == 2
+    plant.promise(moved)
+    assert process(plant) == BatchReport(processed=1, busy=0, mails=0)
+
+    mails = plant.rows("SELECT session_id, recipient, message_id, facts FROM email_reports ORDER BY recipient")
+    message_id = f"<session.{moved.hex}.rescheduled@tqs.invalid>"
+    assert [mail[:3] for mail in mails] == [(moved, COACH, message_id), (moved, HEAD, message_id)]
+    facts = mails[0][3]
+    assert facts["before"]["reschedule_rate_30d"] == 25.0
+    assert facts["after"]["reschedule_rate_30d"] == pytest.approx(100 * 3 / 9)
+    assert facts["after"]["tutor_reschedules_7d"] == 2
+
+
+def test_twice_is_once(plant: Plant, tutor: str) -> None:
+    plant.change(report_recipients=(COACH,))
+    plant.session(tutor, -2, "scheduled")
+    session = plant.promised(tutor, 0.5, "rescheduled")
+    process(plant)
+    columns = "last_calculated_at, updated_at"
+    before, stands = written(plant), plant.one(f"SELECT {columns} FROM tutor_scores")
+
+    plant.promise(session)
+    process(plant)
+
+    after = written(plant)
+    predictions = WRITTEN.index("session_reschedule_predictions")
+    assert len(after.pop(predictions)) == len(before.pop(predictions)) == 2  # as of another moment
+    assert after == before
+    assert plant.one(f"SELECT {columns} FROM tutor_scores") == stands
+
+
+def test_all_or_nothing(plant: Plant, tutor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    plant.change(report_recipients=(COACH,))
+    plant.session(tutor, -2, "scheduled")
+    session = plant.promised(tutor, 0.5, "rescheduled")
+    before = written(plant)
+
+    def break_down(*_: object, **__: object) -> None:
+        raise RuntimeError("at the very end")
+
+    monkeypatch.setattr("processing.batch.release", break_down)
+    with pytest.raises(RuntimeError):
+        process(plant)
+
+    assert written(plant) == before
+    assert plant.item(session, "state, attempts, leased_until > now()") == ("pending", 1, True)
+
+
+def test_whoever_lost_the_lease_changes_figures_to_what_is_true_and_finishes_nothing(plant: Plant, tutor: str) -> None:
+    session = plant.promised(tutor, 0.5)
+    claim = claim_batch(plant.engine)
+    plant.execute("UPDATE work_items SET lease_token = gen_random_uuid()")
+
+    assert process(plant, claim).processed == 0
+
+    assert plant.item(session, "state, attempts") == ("pending", 1)
+
+
+@contextmanager
+def changed_by_another(plant: Plant, tutor: str) -> Iterator[None]:
+    with plant.engine.begin() as another:
+        another.execute(text(f"SELECT FROM tutors WHERE id = '{tutor}' FOR NO KEY UPDATE"))
+        yield
+
+
+def test_a_tutor_who_is_being_changed_holds_up_nobody(plant: Plant, tutor: str) -> None:
+    other = plant.tutor()
+    waits, goes = plant.promised(tutor, 0.5), plant.promised(other, 0.5)
+    with changed_by_another(plant, tutor):
+        assert process(plant) == BatchReport(processed=1, busy=1, mails=0)
+
+    assert plant.item(goes, "state") == ("done",)
+    [pause, *stands] = plant.item(
+        waits, "extract(epoch FROM not_before - updated_at)::float8, state, attempts, errors, lease_token"
+    )
+    assert pause == pytest.approx(0.5, abs=0.05)
+    assert stands == ["pending", 0, 0, None]
+    assert plant.rows("SELECT tutor_id::text FROM tutor_scores") == [(other,)]
+
+
+def test_both_tutors_of_a_session_that_changed_hands(plant: Plant, tutor: str) -> None:
+    heir = plant.tutor()
+    ahead = plant.session(tutor, -1, "scheduled")
+    session = plant.session(tutor, 0.5, "rescheduled")
+    plant.promise(session)
+    process(plant)
+    plant.execute(f"UPDATE sessions SET tutor_id = '{heir}' WHERE id = '{session}'")
+    plant.execute(f"INSERT INTO work_items (session_id, former_tutor_id) VALUES ('{session}', '{tutor}')")
+
+    claim = claim_batch(plant.engine)
+    [item] = claim.items
+    assert (item.tutor_id, item.former_tutor_id) == (UUID(heir), UUID(tutor))
+    assert process(plant, claim).processed == 1
+
+    rates = dict(plant.rows("SELECT tutor_id::text, reschedule_rate_30d FROM tutor_scores"))
+    assert rates == {tutor: 25.0, heir: 100.0}
+    assert plant.rows(
+        f"SELECT probability FROM session_reschedule_predictions WHERE session_id = '{ahead}' AND target = 'reschedule'"
+    ) == [(0.25,)]
+
+
+def test_a_session_that_changed_hands_waits_for_either_tutor(plant: Plant, tutor: str) -> None:
+    heir = plant.tutor()
+    session = plant.session(heir, 0.5)
+    plant.execute(f"INSERT INTO work_items (session_id, former_tutor_id) VALUES ('{session}', '{tutor}')")
+    with changed_by_another(plant, tutor):
+        assert process(plant) == BatchReport(processed=0, busy=1, mails=0)
+
+
+def test_what_was_told_counts_also_where_the_clock_was_set_back(plant: Plant, tutor: str) -> None:
+    later = plant.now + timedelta(hours=2)
+    plant.promised(tutor, 0.5, "rescheduled", outcome_recorded_at=later)
+
+    process(plant)
+
+    scores = plant.one("SELECT total_sessions_30d, tutor_reschedules_30d, last_calculated_at FROM tutor_scores")
+    assert scores == (9, 3, later + timedelta(microseconds=1))
+
+
+def test_a_batch_past_its_time_is_ended_and_leaves_nothing(plant: Plant, tutor: str) -> None:
+    session = plant.promised(tutor, 0.5)
+    before = written(plant)
+    claim = claim_batch(plant.engine)
+    late = Claim(claim.token, claim.items, time.monotonic() - HARD_LIMIT_S)
+
+    with pytest.raises(OverrunError, match=r"a batch of 1 sessions took longer than 300 s"):
+        process(plant, late)
+
+    assert written(plant) == before
+    assert plant.item(session, "state, attempts, errors") == ("pending", 1, 0)
+
+
+def test_a_statement_that_would_go_on_past_the_limit_is_cancelled(
+    plant: Plant, tutor: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(connection: Any, *_: object, **__: object) -> None:
+        connection.exec_driver_sql("SELECT pg_sleep(60)")
+
+    monkeypatch.setattr("processing.batch.score_tutors_within", hang)
+    monkeypatch.setattr("processing.batch.HARD_LIMIT_S", 0.5)
+    plant.promised(tutor, 0.5)
+    with pytest.raises(OverrunError):
+        process(plant)
+
+
+def test_nothing_to_do(plant: Plant) -> None:
+    nothing: tuple[WorkItem, ...] = ()
+    assert process(plant, Claim(UUID(int=1), nothing, time.monotonic())) == BatchReport(0, 0, 0)
