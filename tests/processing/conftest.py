@@ -138,7 +138,11 @@ class Plant:
         self.execute("UPDATE work_items SET not_before = now() - interval '1 hour'")
 
 
+def open_plant(engine: Engine, home: Path) -> Plant:
+    """Mails of it become files."""
+    return Plant(engine, Records(engine), load_settings(home=home), datetime.now(UTC))
+
+
 @pytest.fixture
 def plant(engine: Engine, tmp_path: Path) -> Plant:
-    """Mails of it become files."""
-    return Plant(engine, Records(engine), load_settings(home=tmp_path), datetime.now(UTC))
+    return open_plant(engine, tmp_path)

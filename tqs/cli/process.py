@@ -68,6 +68,7 @@ def _work_off(engine: Engine, settings: Settings, *, json: bool) -> None:
     from processing.models import SessionModels
     from processing.upkeep import count_queue, keep_up
     from reports.sending import send_all_due
+    from reports.wording import write_count
 
     with engine.connect() as connection:
         waiting = count_queue(connection).pending
@@ -85,9 +86,11 @@ def _work_off(engine: Engine, settings: Settings, *, json: bool) -> None:
     if json:
         print_json({"sessions": asdict(done), "mails": asdict(mails), "queue": asdict(left)})
         return
-    print(f"{done.processed} sessions processed, {left.pending} wait, {left.failed} failed")
-    print(f"{mails.sent} mails sent, {mails.delayed} delayed, {mails.failed} failed")
+    print(f"{write_count(done.processed, 'session')} processed, {left.pending:,} wait, {left.failed:,} failed")
+    print(f"{write_count(mails.sent, 'mail')} sent, {mails.delayed:,} delayed, {mails.failed:,} failed")
+    if mails.trouble:
+        print(mails.trouble)
     if done.delayed:
-        print(f"{done.delayed} sessions failed for now and are tried again within minutes")
+        print(f"{write_count(done.delayed, 'session')} failed for now, to be tried again within minutes")
     if left.failed:
         print("see what failed with: tqs process --failed")
