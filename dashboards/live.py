@@ -47,11 +47,17 @@ class Live:
         self._thread.join()
 
     def keep(self, refresh: Callable[[], None]) -> None:
-        """Call `refresh`, which must not raise, as long as the page that is being built is open."""
+        """Call `refresh`, which must not raise, as long as the page of the current document is open."""
         document = pn.state.curdoc
-        self._pages[document] = refresh
+        session = document.session_context.session
+
+        def refresh_if_seen() -> None:
+            if session.connection_count:  # none once the browser has left, a while before the session ends
+                refresh()
+
+        self._pages[document] = refresh_if_seen
         pn.state.on_session_destroyed(lambda _context: self._forget(document))
-        pn.state.add_periodic_callback(refresh, period=int(1000 * self._poll_s))
+        pn.state.add_periodic_callback(refresh_if_seen, period=int(1000 * self._poll_s))
 
     def _listen(self) -> None:
         lost = False

@@ -40,6 +40,7 @@ class LivePage:
 
     def __init__(self, engine: Engine, load: Callable[[], None], zone: str, live: Live) -> None:
         self.refreshing = False
+        self._received = False
         self._load = load
         self._engine = engine
         self._zone = zone
@@ -57,8 +58,8 @@ class LivePage:
     def show(self, heading: str, *content: Any) -> pmui.Page:
         """The whole page around `content`, loaded and kept up to date while its browser is open."""
         pn.state.curdoc.js_on_event(ConnectionLost, CustomJS(code=LOST_CONNECTION.read_text(encoding="utf-8")))
-        self._live.keep(self.refresh)
-        self.refresh()
+        pn.state.onload(self._follow)
+        self._refresh()
         head = show_html(Markup("<h1>{}</h1>").format(heading), style="page_head")
         page = pmui.Page(
             title=TITLE,
@@ -86,10 +87,18 @@ class LivePage:
     def refresh(self, *_events: Any) -> None:
         """Load once; never raises, since a callback of Panel's that did would be the last one.
 
-        What a load itself changes on the page is part of it and sets off no other.
+        What a load itself changes on the page is part of it and sets off no other. Until the browser says that it has
+        the page, nothing is loaded: Panel would drop what changes, and not send it again. It is made up for then.
         """
-        if self.refreshing:
-            return
+        if self._received and not self.refreshing:
+            self._refresh()
+
+    def _follow(self) -> None:
+        self._received = True
+        self._live.keep(self.refresh)
+        self.refresh()
+
+    def _refresh(self) -> None:
         self.refreshing = True
         try:
             with explain_outage(self._engine):
