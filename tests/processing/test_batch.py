@@ -95,15 +95,15 @@ def test_match_predictions_of_the_tutor_are_stale_where_their_figures_change(pla
     process(plant)
     student = plant.records.student(1)
     predict_pairs(plant.engine, model, datetime.now(UTC))
-    assert students_to_predict(plant.engine, model.version) == []
+    assert students_to_predict(plant.engine, model) == []
 
     plant.promised(tutor, -4, "scheduled")
     process(plant)
-    assert students_to_predict(plant.engine, model.version) == []  # a booking changes no figure
+    assert students_to_predict(plant.engine, model) == []  # a booking changes no figure
 
     plant.promised(tutor, 0.5, "rescheduled")
     process(plant)
-    assert students_to_predict(plant.engine, model.version) == [student]
+    assert students_to_predict(plant.engine, model) == [student]
 
 
 def test_each_outcome_is_reported_once_to_each_recipient(plant: Plant, tutor: str) -> None:
