@@ -1,18 +1,31 @@
-"""Requests from several connections at once, by wrk, and what it measured."""
+"""Requests from several connections at once, ours and what they are measured against in turns.
+
+Turns are short and on the same open connections, of which each worker holds as many: whatever else happens on the
+machine, and however the connections were dealt out, slows both sides alike. What counts is the median, over pairs of
+neighbouring turns, of one side's p50 by the other's.
+"""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-import tempfile
-from collections.abc import Sequence
+import itertools
+import selectors
+import socket
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 CONNECTIONS: Final = 8
-_UNITS: Final = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
+WORKERS: Final = 2
+TURNS: Final = 16
+TURN_S: Final = 0.25
+WARM_UP_S: Final = 0.5
+PATIENCE_S: Final = 30.0
+_HEADER_END: Final = b"\r\n\r\n"
+_LENGTH: Final = b"content-length: "
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,69 +39,146 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Latencies in ms, answers a second, and how many of them were no success."""
+    """Latencies in ms, and answers a second."""
 
     p50: float
     p99: float
     rate: float
-    failed: int
 
 
-def is_there() -> bool:
-    """Whether wrk is installed."""
-    return shutil.which("wrk") is not None
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Both sides; ratio: ours to theirs of p50, rate_ratio: of the answers a second, medians over the turns."""
+
+    ours: Measured
+    theirs: Measured
+    ratio: float
+    rate_ratio: float
 
 
-def load(
-    url: str, key: str, requests: Sequence[Request], *, seconds: float, connections: int = CONNECTIONS
-) -> Measured:
-    """Ask for one request after the other, over and over, from `connections` connections for `seconds`."""
-    with tempfile.TemporaryDirectory(prefix="tqs-bench-") as folder:
-        script = Path(folder) / "requests.lua"
-        script.write_bytes(_SCRIPT % b",\n".join(map(_as_lua, requests)))
-        command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds:.0f}s", "--timeout", "30s", "--latency"]
-        command += ["-H", f"X-API-Key: {key}", "-H", "Content-Type: application/json", "-s", str(script), url]
-        found = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-    return Measured(_latency(found, "50%"), _latency(found, "99%"), _rate(found), _failures(found))
+class Connection:
+    """One open connection, with the answer that it waits for."""
+
+    def __init__(self, url: str, key: str) -> None:
+        address = urlsplit(url)
+        self.socket = socket.create_connection((address.hostname, address.port), PATIENCE_S)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._head = f"Host: {address.netloc}\r\nX-API-Key: {key}\r\nContent-Type: application/json\r\n"
+        self._seen = b""
+        self._missing: int | None = None
+        self.asked_at = 0.0
+
+    def ask(self, request: Request) -> None:
+        """Send a request."""
+        lines = f"{request.method} {request.path} HTTP/1.1\r\n{self._head}Content-Length: {len(request.body)}"
+        self.asked_at = time.perf_counter()
+        self.socket.sendall(lines.encode() + _HEADER_END + request.body)
+
+    def take(self) -> bool:
+        """Read what has arrived; whether the answer is whole. It must be a success."""
+        data = self.socket.recv(2**18)
+        assert data, "the service closed a connection"
+        if self._missing is None:
+            self._seen += data
+            end = self._seen.find(_HEADER_END)
+            if end < 0:
+                return False
+            head = self._seen[:end].lower()
+            assert head[9:10] == b"2", self._seen[:500]
+            length = head[head.index(_LENGTH) + len(_LENGTH) :].partition(b"\r\n")[0]
+            self._missing = int(length) + end + len(_HEADER_END) - len(self._seen)
+        else:
+            self._missing -= len(data)
+        if self._missing > 0:
+            return False
+        self._missing, self._seen = None, b""
+        return True
+
+    def worker(self) -> bytes:
+        """Which worker holds it."""
+        self.ask(Request("/api/benchmarks/worker"))
+        answer = b""
+        while not (body := answer.partition(_HEADER_END)[2]):
+            answer += self.socket.recv(2**16)
+        return body
 
 
-def _as_lua(request: Request) -> bytes:
-    method, path, body = (_quote(part) for part in (request.method.encode(), request.path.encode(), request.body))
-    return b"wrk.format(%s, %s, nil, %s)" % (method, path, body if request.body else b"nil")
+@contextmanager
+def open_connections(url: str, key: str, connections: int = CONNECTIONS) -> Iterator[list[Connection]]:
+    """Connections to a service of `_yardsticks`, as many to each of its workers."""
+    with ExitStack() as stack:
+        held: dict[bytes, list[Connection]] = {}
+        while sum(map(len, held.values())) < connections:
+            made = Connection(url, key)
+            stack.callback(made.socket.close)
+            mine = held.setdefault(made.worker(), [])
+            if len(mine) < connections // WORKERS:
+                mine.append(made)
+        yield [one for mine in held.values() for one in mine]
 
 
-def _quote(text: bytes) -> bytes:
-    return b"[====[" + text + b"]====]"
+def compare(
+    connections: Sequence[Connection], ours: Sequence[Request], theirs: Sequence[Request], *, turns: int = TURNS
+) -> Compared:
+    """Ask for ours, one request after the other over and over, and for theirs, in turns."""
+    sides = [itertools.cycle(ours), itertools.cycle(theirs)]
+    for side in sides:
+        _take_turn(connections, side, WARM_UP_S)
+    found: list[list[list[float]]] = [[], []]
+    took: list[list[float]] = [[], []]
+    for turn in range(turns):
+        for side in (0, 1) if turn % 2 else (1, 0):
+            started = time.perf_counter()
+            found[side].append(_take_turn(connections, sides[side], TURN_S))
+            took[side].append(time.perf_counter() - started)
+    middles = [[statistics.median(one) for one in side] for side in found]
+    rates = [[len(one) / s for one, s in zip(*side, strict=True)] for side in zip(found, took, strict=True)]
+    mine, other = (
+        Measured(1e3 * statistics.median(p50), 1e3 * _percentile(side, 0.99), statistics.median(rate))
+        for p50, side, rate in zip(middles, found, rates, strict=True)
+    )
+    return Compared(mine, other, _median_ratio(*middles), _median_ratio(*rates))
 
 
-# wrk copies the headers of its command line into wrk.headers only once it runs: so the requests are made in init.
-_SCRIPT: Final = b"""
-local ready, next_one = {}, 0
-init = function(args)
-  ready = {
-%s
-  }
-end
-request = function()
-  next_one = next_one %% #ready + 1
-  return ready[next_one]
-end
-"""
+def load(connections: Sequence[Connection], requests: Sequence[Request], seconds: float) -> Measured:
+    """Ask for one request after the other, over and over, after a warm-up."""
+    side = itertools.cycle(requests)
+    _take_turn(connections, side, WARM_UP_S)
+    started = time.perf_counter()
+    found = _take_turn(connections, side, seconds)
+    took = time.perf_counter() - started
+    return Measured(1e3 * statistics.median(found), 1e3 * _percentile([found], 0.99), len(found) / took)
 
 
-def _latency(found: str, percentile: str) -> float:
-    match = re.search(rf"{percentile}\s+([\d.]+)(us|ms|s|m)\b", found)
-    assert match is not None, found
-    return float(match[1]) * _UNITS[match[2]]
+def _take_turn(connections: Sequence[Connection], requests: Iterator[Request], seconds: float) -> list[float]:
+    """The seconds that each answer took. Ends when the last answer is there."""
+    taken: list[float] = []
+    until = time.perf_counter() + seconds
+    with selectors.DefaultSelector() as selector:
+        for one in connections:
+            selector.register(one.socket, selectors.EVENT_READ, one)
+            one.ask(next(requests))
+        waiting = len(connections)
+        while waiting:
+            ready = selector.select(PATIENCE_S)
+            assert ready, f"no answer within {PATIENCE_S:.0f} s"
+            for key, _ in ready:
+                one = key.data
+                if not one.take():
+                    continue
+                now = time.perf_counter()
+                taken.append(now - one.asked_at)
+                if now < until:
+                    one.ask(next(requests))
+                else:
+                    waiting -= 1
+    return taken
 
 
-def _rate(found: str) -> float:
-    match = re.search(r"Requests/sec:\s+([\d.]+)", found)
-    assert match is not None, found
-    return float(match[1])
+def _percentile(turns: Sequence[Sequence[float]], share: float) -> float:
+    ordered = sorted(itertools.chain.from_iterable(turns))
+    return ordered[min(int(share * len(ordered)), len(ordered) - 1)]
 
 
-def _failures(found: str) -> int:
-    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", found)
-    broken = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", found)
-    return (int(refused[1]) if refused else 0) + (sum(map(int, broken.groups())) if broken else 0)
+def _median_ratio(ours: Sequence[float], theirs: Sequence[float]) -> float:
+    return statistics.median(one / other for one, other in zip(ours, theirs, strict=True))

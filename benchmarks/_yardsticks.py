@@ -1,21 +1,30 @@
-"""What the routes are measured against, behind the same layer: the service with a route that answers ready bytes."""
+"""What the routes are measured against, in the same service behind the same layer: ready bytes, nothing, an insert."""
 
 # mypy: disable-error-code="untyped-decorator, misc"
 from __future__ import annotations
 
+import os
+from typing import Any, Final
+
 import bentoml
+from sqlalchemy import text
 from starlette.responses import Response
 
+from bentos.paths import RealPath
 from bentos.payloads import Predictions
+from bentos.routers import ThisEngine
 from bentos.service import PREFIX, REQUEST_SECONDS, THREADS, WORKERS, GuardedService, TutorQuality, api
-from bentos.worker import Worker
-from records.engine import connect
-from tqs.settings import load_settings
 
-LARGEST = 4 * 2**20
-READY = memoryview(b" " * LARGEST)
-
-__all__ = ["Empty", "TutorQuality"]
+LARGEST: Final = 4 * 2**20
+READY: Final = memoryview(b" " * LARGEST)
+_INSERT: Final = text(
+    """
+    INSERT INTO sessions (id, tutor_id, student_id, scheduled_time, booked_at, duration_minutes, subject, status,
+        recorded_at, source)
+    VALUES (CAST(:session_id AS uuid), CAST(:tutor_id AS uuid), :student_id, CAST(:scheduled_time AS timestamptz),
+        CAST(:booked_at AS timestamptz), :duration_minutes, :subject, :status, now(), 'api')
+    """
+)
 
 
 @api.get("/benchmarks/ready", include_in_schema=False)
@@ -24,24 +33,29 @@ async def answer_ready_bytes(size: int) -> Response:
     return Response(READY[:size], media_type="application/json")
 
 
+@api.get("/benchmarks/worker", include_in_schema=False)
+async def answer_worker() -> int:
+    """Which worker has this connection."""
+    return os.getpid()
+
+
+@api.post("/benchmarks/sessions", status_code=202, include_in_schema=False)
+def insert_session(session: dict[str, Any], engine: ThisEngine) -> Response:
+    """A session into its table, unchecked, committed."""
+    with engine.begin() as connection:
+        connection.execute(_INSERT, session)
+    return Response(b"{}", 202, media_type="application/json")
+
+
 @bentoml.service(service_class=GuardedService, workers=WORKERS, threads=THREADS, traffic={"timeout": REQUEST_SECONDS})
 @bentoml.asgi_app(api, path=PREFIX)
-class Empty:
-    """A service whose one native endpoint does nothing."""
-
-    def __init__(self) -> None:
-        settings = load_settings()
-        self._worker = api.state.worker = Worker(settings, connect(settings))
-
-    @bentoml.on_startup
-    async def _start(self) -> None:
-        await self._worker.start()
-
-    @bentoml.on_shutdown
-    async def _stop(self) -> None:
-        await self._worker.stop()
+class Yardsticks(TutorQuality.inner):  # type: ignore[name-defined]  # the decorator is not typed
+    """The service with one more native endpoint, which does nothing."""
 
     @bentoml.api(output_spec=Predictions)
-    def predict_match(self) -> Response:
-        """Nothing, at the path of an endpoint that takes a body as large as ours."""
+    async def do_nothing(self) -> Response:
+        """Nothing, with a body as large as that of an endpoint that does something."""
         return Response(b"[]", media_type="application/json")
+
+
+Yardsticks.add_asgi_middleware(RealPath)

@@ -1,9 +1,9 @@
 """Answers that PostgreSQL writes as JSON, kept in memory for as long as nothing was committed since.
 
 Two equal snapshots (`pg_current_snapshot()`: which transactions are visible) see the same rows. So an answer is handed
-out again only after the database has said, in one cheap round trip, that its snapshot is still the one that the answer
-was read under: every reader sees what was committed before it asked, whichever worker wrote it, and no writer has
-anything to invalidate.
+out again only after the database has said, in one cheap round trip which calls that arrive together share, that its
+snapshot is still the one that the answer was read under: every reader sees what was committed before it asked,
+whichever worker wrote it, and no writer has anything to invalidate.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import asyncpg
 from fastapi import Response
 from sqlalchemy import URL
 
+from bentos.snapshots import Snapshots
 from tqs.errors import DatabaseDownError
 
 CONNECTIONS: Final = 4
@@ -27,6 +28,7 @@ TIMEOUT_S: Final = 2.5  # for all of one answer: a database that hangs is told a
 KEPT_BYTES: Final = 32 * 2**20
 # Parts of an address that asyncpg knows; what else it may hold is meant for libpq.
 _KNOWN_TO_DRIVER: Final = frozenset({"host", "port", "passfile", "sslmode", "sslcert", "sslkey", "sslrootcert"})
+_READING: Final = {"default_transaction_read_only": "on"}
 _FETCH: Final = "SELECT pg_current_snapshot()::text, ({})"
 
 
@@ -48,16 +50,18 @@ class Answers:
         self._clock = clock
         self._pool: asyncpg.Pool | None = None
         self._writers: asyncpg.Pool | None = None
+        self._snapshots = Snapshots(self._connect, TIMEOUT_S)
         self._kept: OrderedDict[tuple[Any, ...], Kept] = OrderedDict()
         self._bytes = 0
 
     async def start(self) -> None:
         """Make the pool; it connects when it is first asked, so a database that is down delays nothing."""
-        self._pool = await self._make_pool(default_transaction_read_only="on")
+        self._pool = await self._make_pool(**_READING)
         self._writers = await self._make_pool(synchronous_commit="off")
 
     async def stop(self) -> None:
         """Let go of the connections."""
+        self._snapshots.stop()
         for pool in (self._pool, self._writers):
             if pool is not None:
                 pool.terminate()
@@ -75,8 +79,8 @@ class Answers:
         if self._pool is None:
             raise DatabaseDownError("the service is starting; try again in a moment")
         try:
-            async with asyncio.timeout(TIMEOUT_S), self._pool.acquire() as connection:
-                return await self._fetch(connection, sql, parameters, max_age_s)
+            async with asyncio.timeout(TIMEOUT_S):
+                return await self._fetch(self._pool, sql, parameters, max_age_s)
         except _OUTAGES as error:
             self._forget_all()
             raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
@@ -105,22 +109,20 @@ class Answers:
             reset=_leave_as_is,
         )
 
-    async def _fetch(
-        self, connection: Any, sql: str, parameters: tuple[Any, ...], max_age_s: float | None
-    ) -> bytes | None:
+    async def _connect(self) -> Any:
+        return await asyncpg.connect(self._dsn, server_settings=_READING)
+
+    async def _fetch(self, pool: Any, sql: str, parameters: tuple[Any, ...], max_age_s: float | None) -> bytes | None:
         key = (sql, *parameters)
         kept = self._kept.get(key)
         young = kept is not None and (max_age_s is None or self._clock() - kept.at < max_age_s)
-        if (
-            kept is not None
-            and young
-            and await connection.fetchval("SELECT pg_current_snapshot()::text") == kept.snapshot
-        ):
+        if kept is not None and young and await self._snapshots.read() == kept.snapshot:
             with suppress(KeyError):  # another request may have dropped it meanwhile
                 self._kept.move_to_end(key)
             return kept.body
-        at = self._clock()
-        snapshot, found = await connection.fetchrow(_FETCH.format(sql), *parameters)
+        async with pool.acquire() as connection:
+            at = self._clock()
+            snapshot, found = await connection.fetchrow(_FETCH.format(sql), *parameters)
         body = None if found is None else found.encode()
         self._keep(key, Kept(body, snapshot, at))
         return body

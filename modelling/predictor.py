@@ -9,6 +9,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from modelling.artifact import Artifact
+from modelling.booster_call import BoosterCall
 from modelling.calibrator import apply_calibrator
 from modelling.cpus import usable_cpus
 from modelling.risk import RiskThresholds, risk_levels
@@ -39,6 +40,7 @@ class Predictor:
         self._calibrator = manifest.calibrator
         self._one_thread = _load_booster(artifact, threads=1)
         self._all_threads = _load_booster(artifact, threads) if threads > 1 else self._one_thread
+        self._call_one_thread, self._call_all_threads = BoosterCall(self._one_thread), BoosterCall(self._all_threads)
 
     @classmethod
     def from_artifact(
@@ -67,12 +69,12 @@ class Predictor:
         Memory beyond the answer does not grow with n. Raises ModelError on a wrong shape, type or number.
         """
         self._check_shape(X)
-        booster = self._one_thread if len(X) <= SMALL_ROWS else self._all_threads
+        call = self._call_one_thread if len(X) <= SMALL_ROWS else self._call_all_threads
         if len(X) <= BLOCK_ROWS:
-            return self._predict_block(booster, X)
+            return self._predict_block(call, X)
         out = np.empty(len(X))
         for start in range(0, len(X), BLOCK_ROWS):
-            out[start : start + BLOCK_ROWS] = self._predict_block(booster, X[start : start + BLOCK_ROWS])
+            out[start : start + BLOCK_ROWS] = self._predict_block(call, X[start : start + BLOCK_ROWS])
         return out
 
     def contributions(self, X: NDArray[np.floating]) -> Float64:
@@ -93,11 +95,10 @@ class Predictor:
         """low, medium or high for each of (n,) probabilities."""
         return risk_levels(probabilities, self.thresholds)
 
-    def _predict_block(self, booster: xgboost.Booster, X: NDArray[np.floating]) -> Float64:
+    def _predict_block(self, call: BoosterCall, X: NDArray[np.floating]) -> Float64:
         if len(X) == 0:
             return np.empty(0)
-        margin = booster.inplace_predict(self._scale_rows(X), predict_type="margin", validate_features=False)
-        return apply_calibrator(self._calibrator, margin)
+        return apply_calibrator(self._calibrator, call(self._scale_rows(X)))
 
     def _scale_rows(self, X: NDArray[np.floating]) -> NDArray[np.float32]:
         scaled = np.empty(X.shape, dtype=np.float32)
