@@ -12,7 +12,7 @@ import selectors
 import socket
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -118,7 +118,7 @@ def open_connections(url: str, key: str, connections: int = CONNECTIONS) -> Iter
 
 
 def compare(
-    connections: Sequence[Connection], ours: Sequence[Request], theirs: Sequence[Request], *, turns: int = TURNS
+    connections: Sequence[Connection], ours: Iterable[Request], theirs: Iterable[Request], *, turns: int = TURNS
 ) -> Compared:
     """Ask for ours, one request after the other over and over, and for theirs, in turns."""
     sides = [itertools.cycle(ours), itertools.cycle(theirs)]
@@ -140,7 +140,7 @@ def compare(
     return Compared(mine, other, _median_ratio(*middles), _median_ratio(*rates))
 
 
-def load(connections: Sequence[Connection], requests: Sequence[Request], seconds: float) -> Measured:
+def load(connections: Sequence[Connection], requests: Iterable[Request], seconds: float) -> Measured:
     """Ask for one request after the other, over and over, after a warm-up."""
     side = itertools.cycle(requests)
     _take_turn(connections, side, WARM_UP_S)

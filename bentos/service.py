@@ -6,7 +6,7 @@ Start it with `bentoml serve bentos.service:TutorQuality --host 127.0.0.1`, or w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
@@ -37,6 +37,7 @@ from bentos.payloads import (
     scores_json,
 )
 from bentos.preflight import check_start, leave_client_errors_unlogged
+from bentos.together import Compute, Together
 from bentos.worker import Worker
 from records.engine import connect
 from scoring.forms import MatchRecord, Refused, SessionRecord, TutorRecord
@@ -101,6 +102,7 @@ class TutorQuality:
         leave_client_errors_unlogged()
         self._worker = api.state.worker = Worker(settings, connect(settings))
         self._threads = CapacityLimiter(THREADS)
+        self._together = Together()
 
     @bentoml.on_deployment
     def _check() -> None:  # BentoML calls it once, before any worker, without an instance
@@ -122,7 +124,10 @@ class TutorQuality:
         """How probable it is that each student and tutor part after their first session (churn)."""
         model = self._model("match")
         return await self._answer(
-            records, lambda: predictions_json(predict_matches(records, model, contributions=contributions))
+            (model, contributions),
+            records,
+            lambda some: predict_matches(some, model, contributions=contributions),
+            predictions_json,
         )
 
     @bentoml.api(input_spec=SessionBatch, output_spec=Predictions)
@@ -138,25 +143,30 @@ class TutorQuality:
     @bentoml.api(input_spec=TutorBatch, output_spec=TutorScores)
     async def score_tutors(self, records: Sequence[TutorRecord | Refused]) -> Response:
         """Each tutor's reschedule rates, counts, trend and high-risk flag, out of the tutor's sessions."""
-        now = datetime.now(UTC)
-        return await self._answer(records, lambda: scores_json(score_tutor_records(records, now)))
+        return await self._answer(
+            "score_tutors", records, lambda some: score_tutor_records(some, datetime.now(UTC)), scores_json
+        )
 
     async def _predict_sessions(
         self, target: str, records: Sequence[SessionRecord | Refused], contributions: bool
     ) -> Response:
-        model, timezone, now = self._model(target), self._worker.settings.timezone, datetime.now(UTC)
+        model, timezone = self._model(target), self._worker.settings.timezone
         return await self._answer(
+            (model, contributions),
             records,
-            lambda: predictions_json(
-                predict_sessions(records, model, now, timezone=timezone, contributions=contributions)
+            lambda some: predict_sessions(
+                some, model, datetime.now(UTC), timezone=timezone, contributions=contributions
             ),
+            predictions_json,
         )
 
-    async def _answer(self, records: Sequence[Any], compute: Callable[[], Response]) -> Response:
+    async def _answer(
+        self, kind: Hashable, records: Sequence[Any], compute: Compute, write: Callable[[Sequence[Any]], Response]
+    ) -> Response:
         """A few records are scored where they arrived: that takes less time than to wake a thread."""
         if count_entries(records) <= FEW_ENTRIES:
-            return compute()
-        return await to_thread.run_sync(compute, limiter=self._threads)
+            return write(await self._together.answer(kind, records, compute))
+        return await to_thread.run_sync(lambda: write(compute(records)), limiter=self._threads)
 
     def _model(self, target: str) -> ServedModel:
         serving = self._worker.models.serving.get(target)

@@ -165,25 +165,36 @@ def _fit(students: StudentVectors, tutors: TutorVectors) -> dict[str, Float64]:
 
 
 def _student_side(students: StudentVectors) -> dict[str, Float64]:
-    return {
-        "student_age": _or_default(students.age, _DEFAULTS["student_age"]),
-        "student_pace": _or_default(students.pace, _DEFAULTS["student_pace"]),
-        "student_urgency": _or_default(students.urgency, _DEFAULTS["student_urgency"]),
-        "student_experience": _or_default(students.experience, _DEFAULTS["student_experience"]),
-        "student_satisfaction": _or_default(students.satisfaction, _DEFAULTS["student_satisfaction"]),
-    }
+    return _fill(
+        {
+            "student_age": students.age,
+            "student_pace": students.pace,
+            "student_urgency": students.urgency,
+            "student_experience": students.experience,
+            "student_satisfaction": students.satisfaction,
+        }
+    )
 
 
 def _tutor_side(tutors: TutorVectors) -> dict[str, Float64]:
-    return {
-        "tutor_age": _or_default(tutors.age, _DEFAULTS["tutor_age"]),
-        "tutor_experience": _or_default(tutors.experience, _DEFAULTS["tutor_experience"]),
-        "tutor_confidence": _or_default(tutors.confidence, _DEFAULTS["tutor_confidence"]),
-        "tutor_pace": _or_default(tutors.pace, _DEFAULTS["tutor_pace"]),
-        "tutor_reschedule_rate_30d": _or_default(tutors.reschedule_rate_30d, _DEFAULTS["tutor_reschedule_rate_30d"]),
-        "tutor_total_sessions_30d": _or_default(tutors.total_sessions_30d, _DEFAULTS["tutor_total_sessions_30d"]),
-        "tutor_is_high_risk": _or_default(tutors.is_high_risk, _DEFAULTS["tutor_is_high_risk"]),
-    }
+    return _fill(
+        {
+            "tutor_age": tutors.age,
+            "tutor_experience": tutors.experience,
+            "tutor_confidence": tutors.confidence,
+            "tutor_pace": tutors.pace,
+            "tutor_reschedule_rate_30d": tutors.reschedule_rate_30d,
+            "tutor_total_sessions_30d": tutors.total_sessions_30d,
+            "tutor_is_high_risk": tutors.is_high_risk,
+        }
+    )
+
+
+def _fill(columns: Mapping[str, Float64]) -> dict[str, Float64]:
+    """The columns with their defaults where a value is missing: all at once, for one pair costs as much as many do."""
+    table = np.array(list(columns.values()))
+    defaults = np.array([_DEFAULTS[name] for name in columns])[:, np.newaxis]
+    return dict(zip(columns, np.where(np.isfinite(table), table, defaults), strict=True))
 
 
 def _distance(one: Float64, other: Float64, default: float) -> Float64:

@@ -36,8 +36,9 @@ class Columns:
     """A table as equally long one-dimensional arrays."""
 
     def __post_init__(self) -> None:
-        lengths = {f.name: len(getattr(self, f.name)) for f in fields(self)}
-        if len(set(lengths.values())) > 1:
+        names: tuple[str, ...] = self.__slots__
+        if len({len(getattr(self, name)) for name in names}) > 1:
+            lengths = {name: len(getattr(self, name)) for name in names}
             raise ValueError(f"columns of {type(self).__name__} differ in length: {lengths}")
 
     def __len__(self) -> int:

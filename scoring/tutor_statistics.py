@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import attrgetter
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -42,9 +42,9 @@ def read_statistics(statistics: Sequence[TutorStatistics | None], field: str, re
     told = [_READ(_NOBODY if one is None else one) for one in statistics]
     table = np.array(told, dtype=np.float64).reshape(len(told), 7).T
     sessions, rates, no_show = table[:3], table[3:6], table[6]
-    if _may_be_wrong(sessions, rates):
+    if not all(map(_is_right, told)):
         _refuse_wrong(sessions, rates, field, refusals)
-    refusals.add_outside(f"{field}.no_show_rate_90d", no_show, 0, 100)
+        refusals.add_outside(f"{field}.no_show_rate_90d", no_show, 0, 100)
     no_show[np.isnan(no_show)] = 100 * NO_SHOW_RATE_OF_UNKNOWN_TUTOR
     shares = _shares(table[3:], sessions[[0, 1, 2, 2]])
     return TutorCounts(
@@ -54,10 +54,18 @@ def read_statistics(statistics: Sequence[TutorStatistics | None], field: str, re
     )
 
 
-def _may_be_wrong(sessions: Float64, rates: Float64) -> bool:
-    ordered = (sessions[0] >= 0) & (sessions[0] <= sessions[1]) & (sessions[1] <= sessions[2])
-    told = np.where(sessions > 0, (rates >= 0) & (rates <= 100), (rates == 0) | np.isnan(rates))
-    return not (ordered.all() and told.all() and (sessions[2] <= MOST_SESSIONS).all())
+def _is_right(told: tuple[Any, ...]) -> bool:
+    """Whether nothing in one tutor's statistics contradicts itself."""
+    sessions_7d, sessions_30d, sessions_90d, *rates, no_show = told
+    sessions = (sessions_7d, sessions_30d, sessions_90d)
+    return (
+        0 <= sessions_7d <= sessions_30d <= sessions_90d <= MOST_SESSIONS
+        and all(
+            count == 0 if rate is None else 0 <= rate <= (100 if count else 0)
+            for count, rate in zip(sessions, rates, strict=True)
+        )
+        and (no_show is None or 0 <= no_show <= 100)
+    )
 
 
 def _refuse_wrong(sessions: Float64, rates: Float64, field: str, refusals: Refusals) -> None:
