@@ -6,9 +6,11 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import xgboost
 
 from modelling import predictor as predictor_module
 from modelling.artifact import digest_artifact, read_artifact
+from modelling.booster_call import BoosterCall
 from modelling.calibrator import Calibrator
 from modelling.predictor import Predictor
 from modelling.risk import RiskThresholds
@@ -118,3 +120,17 @@ def test_a_booster_that_xgboost_cannot_read_is_a_model_error(artifact):
 def test_a_booster_of_another_size_than_its_manifest_says_is_refused(artifact):
     with pytest.raises(ModelError, match="has 30 trees over 4 features, its manifest says 29"):
         Predictor.from_artifact(with_booster(artifact, artifact.booster, trees=29))
+
+
+@pytest.mark.parametrize("rows", [1, 8, 300, 2000])
+def test_the_short_way_to_the_booster_gives_bit_for_bit_what_the_long_one_gives(artifact, problem, rows):
+    booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(artifact.booster))
+    X = np.random.default_rng(rows).normal(0, 2, (rows, 4)).astype(np.float32)
+    expected = booster.inplace_predict(X, predict_type="margin")
+    np.testing.assert_array_equal(BoosterCall(booster)(X), expected)
+
+
+def test_rows_that_xgboost_refuses_are_a_model_error(artifact):
+    booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(artifact.booster))
+    with pytest.raises(ModelError, match="did not predict 2 rows of 9 features"):
+        BoosterCall(booster)(np.zeros((2, 9), dtype=np.float32))
