@@ -16,9 +16,10 @@ WEBHOOK: Final = "webhook"  # by a signature
 COMMAND_LINE: Final = "command line"
 FIRST_START: Final = "first start"
 UNKNOWN: Final = "unknown"
+ITSELF: Final = "tqs"  # by schedule
 BEARER: Final = "token "  # before the subject of a token
 
-_OTHERS: Final = frozenset(name.casefold() for name in (SETTING, WEBHOOK, COMMAND_LINE, FIRST_START, UNKNOWN))
+_OTHERS: Final = frozenset(name.casefold() for name in (SETTING, WEBHOOK, COMMAND_LINE, FIRST_START, UNKNOWN, ITSELF))
 
 
 def is_taken(name: str) -> bool:

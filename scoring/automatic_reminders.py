@@ -15,13 +15,12 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine, Row, insert, text
 
-from access.audit import record_action
+from access.audit import ITSELF, record_action
 from records.locking import run_alone
 from records.tables import automatic_reminders, interventions
 from scoring.reminders import ReminderMail, queue_reminder_mails, read_recent_reminders
 from tqs.settings import Settings
 
-ACTOR: Final = "tqs"
 SEED: Final = "tqs automatic reminders"  # of the draw; no secret
 
 
@@ -57,7 +56,7 @@ def remind_tutors(engine: Engine, settings: Settings, now: datetime) -> Reminder
         reminded = _write(connection, calling, arms, settings, now)
         run = ReminderRun(reminded, len(calling) - reminded, new)
         details = {"reminded": run.reminded, "held_out": run.held_out, "threshold": settings.reminder_threshold}
-        record_action(connection, ACTOR, "remind tutors", "sessions ahead", details)
+        record_action(connection, ITSELF, "remind tutors", "sessions ahead", details)
     return run
 
 
@@ -80,7 +79,7 @@ def _write(
         if arms[row.tutor_id] == "treated"
     }
     if mails:
-        acted = {"kind": "reminder", "actor": ACTOR, "created_at": now, "updated_at": now}
+        acted = {"kind": "reminder", "actor": ITSELF, "created_at": now, "updated_at": now}
         rows = [
             {"id": mails[row.session_id].intervention_id, "session_id": row.session_id, "tutor_id": row.tutor_id}
             for row in calling

@@ -18,6 +18,7 @@ from bentos.answers import Answers, json_answer
 from bentos.fields import Limit, Offset, PathId
 from bentos.people import Answer, ListedMatchingTutor, Scale, Sex, TeachingStyle
 from bentos.routers import CONTESTED, UNKNOWN, Actor, MatchModel, TheseAnswers, ThisEngine, ThisWorker
+from bentos.routers.tutors import Scores
 from scoring.explanations import Contribution
 from scoring.match_lists import Order, SortBy, Who, list_matches, read_stale
 from scoring.models import ServedModel
@@ -71,27 +72,10 @@ class MatchedStudent(Answer):
     previous_satisfaction: Scale | None
 
 
-class MatchedScores(Answer):
-    """The tutor's figures as they were last scored: rates in percent, null where there is no session."""
-
-    reschedule_rate_7d: float | None
-    reschedule_rate_30d: float | None
-    reschedule_rate_90d: float | None
-    total_sessions_7d: int
-    total_sessions_30d: int
-    total_sessions_90d: int
-    tutor_reschedules_7d: int
-    tutor_reschedules_30d: int
-    tutor_reschedules_90d: int
-    is_high_risk: bool
-    risk_threshold: float
-    last_calculated_at: datetime
-
-
 class MatchedTutor(ListedMatchingTutor):
     """The tutor of a match."""
 
-    scores: MatchedScores | None = Field(description="Null where the tutor was never scored.")
+    scores: Scores | None = Field(description="Null where the tutor was never scored.")
 
 
 class Match(MatchPrediction):

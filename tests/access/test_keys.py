@@ -76,7 +76,10 @@ def test_revoking_what_is_not_there_is_refused(engine: Engine, wanted: str) -> N
         ("  ", ["read"], None, "needs a name"),
         ("a\x00b", ["read"], None, "printable"),
         ("a" * 101, ["read"], None, "1 to 100"),
-        *((name, ["read"], None, "calls somebody else") for name in ("TQS_API_KEY", "Webhook ", "token", "token ann")),
+        *(
+            (name, ["read"], None, "calls somebody else")
+            for name in ("TQS_API_KEY", "Webhook ", "tqs", "token", "token ann")
+        ),
         ("a", ["read"], -1, "would have expired"),
     ],
 )
