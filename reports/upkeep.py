@@ -38,7 +38,7 @@ def notice_failed_mails(connection: Connection, now: datetime) -> Notice | None:
         count=failed,
         since=since,
         errors=tuple((error, count) for error, count in errors),
-        remedy="Correct the addresses or the settings of the mail server, then queue the mails again.",
+        remedy="Correct the addresses or the settings of the mail server, then: tqs process --requeue.",
     )
 
 

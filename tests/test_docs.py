@@ -28,6 +28,7 @@ def test_every_command_of_the_readme_exists() -> None:
         "retrain",
         "predict",
         "score",
+        "process",
         "interventions",
         "models",
         "keys",

@@ -80,13 +80,27 @@ def test_nothing_failed(tqs: Call) -> None:
 
 
 def test_what_failed_is_queued_again(failed: UUID, plant: Plant, tqs: Call) -> None:
-    assert json.loads(tqs("process", "--requeue", NOBODY, "--json")[1]) == {"requeued": 0}
+    assert json.loads(tqs("process", "--requeue", NOBODY, "--json")[1]) == {"sessions": 0, "mails": 0}
     assert plant.item(failed, "state") == ("failed",)
     assert tqs("process", "--requeue", str(failed))[:2] == (
         0,
-        "1 queued again; the processor takes them up, or: tqs process\n",
+        "1 session and 0 mails queued again; the processor takes them up, or: tqs process\n",
     )
     assert plant.item(failed, "state, errors") == ("pending", 0)
+
+
+def test_mails_that_failed_are_queued_again_with_all_sessions_that_did(
+    failed: UUID, plant: Plant, tqs: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TQS_REPORT_RECIPIENTS", "coach@example.com")
+    assert tqs("process", "--requeue", "--json")[0] == 0
+    assert tqs("process")[0] == 0
+    plant.execute("UPDATE email_reports SET state = 'failed', error = 'no such mailbox'")
+    plant.execute("UPDATE work_items SET state = 'failed'")
+
+    assert json.loads(tqs("process", "--requeue", str(failed), "--json")[1]) == {"sessions": 1, "mails": 0}
+    assert json.loads(tqs("process", "--requeue", "--json")[1]) == {"sessions": 0, "mails": 1}
+    assert json.loads(tqs("process", "--json")[1])["mails"]["sent"] == 1
 
 
 @pytest.mark.parametrize(

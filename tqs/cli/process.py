@@ -25,11 +25,11 @@ def add_commands(app: typer.Typer) -> None:
 
 def process(
     ids: Annotated[
-        list[UUID] | None, typer.Argument(help="With --requeue: only these, as --failed lists them.")
+        list[UUID] | None, typer.Argument(help="With --requeue: only these sessions, as --failed lists them.")
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="List the sessions that could not be processed.")] = False,
     requeue: Annotated[
-        bool, typer.Option("--requeue", help="Queue failed sessions again: all, or those named.")
+        bool, typer.Option("--requeue", help="Queue again what failed: all sessions and mails, or the sessions named.")
     ] = False,
     json: AsJson = False,
 ) -> None:
@@ -37,7 +37,7 @@ def process(
 
     The resident form is: tqs up processor.
     """
-    from processing.upkeep import list_failed, requeue_failed
+    from processing.upkeep import list_failed
     from records.engine import open_databases
 
     if ids and not requeue:
@@ -54,13 +54,27 @@ def process(
             else:
                 print_table(rows, empty="no session failed")
         elif requeue:
-            count = requeue_failed(databases.app, ids)
-            if json:
-                print_json({"requeued": count})
-            else:
-                print(f"{count} queued again; the processor takes them up, or: tqs process")
+            _requeue(databases.app, ids, json=json)
         else:
             _work_off(databases.app, settings, json=json)
+
+
+def _requeue(engine: Engine, ids: list[UUID] | None, *, json: bool) -> None:
+    from processing.upkeep import requeue_failed
+    from reports.upkeep import requeue_failed_mails
+    from reports.wording import write_count
+
+    sessions, mails = requeue_failed(engine, ids), 0
+    if not ids:
+        with engine.begin() as connection:
+            mails = requeue_failed_mails(connection)
+    if json:
+        print_json({"sessions": sessions, "mails": mails})
+    else:
+        print(
+            f"{write_count(sessions, 'session')} and {write_count(mails, 'mail')} queued again; "
+            "the processor takes them up, or: tqs process"
+        )
 
 
 def _work_off(engine: Engine, settings: Settings, *, json: bool) -> None:
