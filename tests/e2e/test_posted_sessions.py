@@ -118,7 +118,7 @@ def test_twenty_sessions_posted(dashboards: Dashboards, visitor: BrowserContext,
         assert "<b>ill" not in part(message, "html")
     last = next(message for message in messages if "4 of 20 sessions" in part(message, "plain"))
     page.set_content(part(last, "html"))
-    expect(page.get_by_text("20.0%").first).to_be_visible()
+    expect(page.get_by_role("cell", name="20.0%").first).to_be_visible()
     expect(page.get_by_role("link")).to_have_attribute("href", f"http://127.0.0.1:5006/tutors?tutor={alma}")
     page.close()
 
