@@ -16,4 +16,10 @@ OUTCOME_KNOWN: Final = f"""greatest(
         + coalesce(s.duration_minutes, {ASSUMED_DURATION_MINUTES}) * interval '1 minute'),
     s.outcome_recorded_at)"""  # of a session that is not scheduled any more
 
+ALL_RESCHEDULES: Final = "LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'"
+# OFFSET 0 has each looked up by itself: the planner would read all reschedules there are for the few that are needed.
+FEW_RESCHEDULES: Final = """LEFT JOIN LATERAL (
+        SELECT * FROM reschedules WHERE session_id = s.id AND s.status = 'rescheduled' OFFSET 0
+    ) r ON true"""
+
 RECORD_KNOWN: Final = f"greatest({OUTCOME_KNOWN}, {BOOKING_KNOWN})"  # both: that it was booked, and what became of it

@@ -22,7 +22,7 @@ from records.columns import (
     StudentProfiles,
     TutorProfiles,
 )
-from records.known import BOOKING_KNOWN, OUTCOME_KNOWN
+from records.known import ALL_RESCHEDULES, BOOKING_KNOWN, OUTCOME_KNOWN
 from tqs.errors import RecordsError
 
 _TUTOR_NUMBERS = ("age", "experience_years", "preferred_pace", "communication_style", "confidence_level")
@@ -83,7 +83,9 @@ def read_sessions(connection: Connection, query: str, values: Mapping[str, Any] 
     return _sort(Sessions(**_read(connection, query, _SESSION, values)))
 
 
-def select_sessions(source: str, tutor: str = "t.code", student: str = "u.code") -> str:
+def select_sessions(
+    source: str, tutor: str = "t.code", student: str = "u.code", reschedules: str = ALL_RESCHEDULES
+) -> str:
     """SQL for the columns of `Sessions`: of the sessions `s` in `source`, whose people have the codes given."""
     return f"""SELECT s.id, {tutor}, {student}, s.scheduled_time, coalesce(s.booked_at, '-infinity'),
             coalesce({BOOKING_KNOWN}, '-infinity'),
@@ -91,7 +93,7 @@ def select_sessions(source: str, tutor: str = "t.code", student: str = "u.code")
             {_code("s.status", STATUSES)},
             coalesce(r.initiator = 'tutor', false),
             CASE WHEN s.status = 'scheduled' THEN 'infinity' ELSE {OUTCOME_KNOWN} END
-        FROM {source} LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'"""
+        FROM {source} {reschedules}"""
 
 
 def cut_history(history: History, until: int) -> History:

@@ -14,6 +14,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from records.columns import SCHEDULED, Sessions
+from records.known import FEW_RESCHEDULES
 from records.reading import read_sessions, select_sessions
 
 HISTORY_DAYS: Final = 90
@@ -106,4 +107,5 @@ _NEEDED: Final = select_sessions(
     _CHOSEN,
     tutor="coalesce(t.code, cardinality(%(tutors)s::uuid[]))",
     student="coalesce(u.code, cardinality(%(students)s::text[]))",
+    reschedules=FEW_RESCHEDULES,
 )

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from features.catalogue_tutor import HIGH_RISK_PERCENT, WINDOW_DAYS
-from records.known import RECORD_KNOWN
+from records.known import FEW_RESCHEDULES, RECORD_KNOWN
 from records.locking import run_alone, run_in_part
 from records.people import NEXT_CHANGE
 
@@ -122,7 +122,7 @@ _STATEMENT: Final = text(
         SELECT s.tutor_id, s.scheduled_time, s.status = 'no_show' AS no_show,
             coalesce(r.initiator = 'tutor', false) AS by_tutor
         FROM asked JOIN sessions s USING (tutor_id)
-        LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'
+        {FEW_RESCHEDULES}
         WHERE s.status <> 'scheduled'
             AND s.scheduled_time > :now - interval '{24 * max(WINDOW_DAYS)} hours' AND s.scheduled_time <= :now
             AND {RECORD_KNOWN} < :now
