@@ -25,6 +25,7 @@ from tqs.failpoints import reach
 log: Final = logging.getLogger("tqs.processing")
 
 BATCH: Final = 2_000
+MOST_AT_ONCE: Final = 50_000  # with the others of the same tutors
 LEASE_S: Final = 30.0
 RENEWALS: Final = 3  # within a lease, so that one that fails costs nothing
 MOST_LOST: Final = 10  # a row that ends whoever works on it must not do so for ever
@@ -57,7 +58,10 @@ class Claim:
 
 
 def claim_batch(engine: Engine, *, most: int = BATCH, lease_s: float = LEASE_S) -> Claim:
-    """Claim up to `most` sessions that are due, those that wait longest first; none whose lease has run out before."""
+    """Claim the `most` sessions that are due and wait longest; none whose lease has run out before.
+
+    Where more wait, those of the same tutors come with them: what a batch costs follows its tutors.
+    """
     return _claim(engine, _CLAIM_FRESH, most, lease_s)
 
 
@@ -135,19 +139,28 @@ _AFTER: Final = "clock_timestamp() + CAST(:{name} AS float8) * interval '1 secon
 _FREE: Final = "state = 'pending' AND (leased_until IS NULL OR leased_until < clock_timestamp())"
 _MINE: Final = "WHERE id = ANY(CAST(:ids AS uuid[])) AND lease_token = :token AND state = 'pending'"
 _LET_GO: Final = "lease_token = NULL, leased_until = NULL, updated_at = clock_timestamp()"
+_DUE: Final = f"{_FREE} AND not_before <= clock_timestamp() AND {{which}}"
+_OLDEST: Final = f"""
+        SELECT w.id, s.tutor_id FROM work_items w JOIN sessions s ON s.id = w.session_id WHERE {_DUE}
+        ORDER BY w.not_before, w.id LIMIT :most FOR UPDATE OF w SKIP LOCKED"""
+_OTHERS: Final = f"""others AS MATERIALIZED (
+        SELECT w.id FROM work_items w JOIN sessions s ON s.id = w.session_id
+        WHERE (SELECT count(*) FROM oldest) = :most AND {_DUE.format(which="w.attempts = w.errors")}
+            AND s.tutor_id IN (SELECT tutor_id FROM oldest)
+        LIMIT {MOST_AT_ONCE} FOR UPDATE OF w SKIP LOCKED
+    ), due AS (SELECT id FROM oldest UNION SELECT id FROM others)"""
 _CLAIM: Final = f"""
-    WITH due AS MATERIALIZED (
-        SELECT id FROM work_items WHERE {_FREE} AND not_before <= clock_timestamp() AND {{which}}
-        ORDER BY not_before, id LIMIT :most FOR UPDATE SKIP LOCKED
-    ), claimed AS (
+    WITH {{due}}, claimed AS (
         UPDATE work_items w SET attempts = attempts + 1, lease_token = :token, updated_at = clock_timestamp(),
             leased_until = {_AFTER.format(name="lease")}
         FROM due WHERE w.id = due.id
         RETURNING w.id, w.session_id, w.former_tutor_id
     )
     SELECT c.id, c.session_id, s.tutor_id, c.former_tutor_id FROM claimed c JOIN sessions s ON s.id = c.session_id"""
-_CLAIM_FRESH: Final = text(_CLAIM.format(which="attempts = errors"))
-_CLAIM_LOST: Final = text(_CLAIM.format(which="attempts > errors"))
+_CLAIM_FRESH: Final = text(
+    _CLAIM.format(due=f"oldest AS MATERIALIZED ({_OLDEST.format(which='w.attempts = w.errors')}), {_OTHERS}")
+)
+_CLAIM_LOST: Final = text(_CLAIM.format(due=f"due AS MATERIALIZED ({_OLDEST.format(which='w.attempts > w.errors')})"))
 _GIVE_UP: Final = text(
     f"""
     UPDATE work_items SET state = 'failed', {_LET_GO},

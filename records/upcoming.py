@@ -49,7 +49,7 @@ def read_upcoming(
         "ids": None if ids is None else [str(key) for key in ids],
         "tutors": None if tutors is None else [str(key) for key in tutors],
     }
-    asked = connection.execute(_ASKED, values).all()
+    asked = connection.execute(_ASKED if tutors is None else _ASKED_OF_TUTORS, values).all()
     pairs = sorted({(row.tutor_id, row.student_id) for row in asked})
     connection.exec_driver_sql("SET LOCAL work_mem = '128MB'")
     sessions = read_sessions(
@@ -81,7 +81,18 @@ _ASKED: Final = text(
     WHERE status = 'scheduled' AND scheduled_time > :now
         AND (CAST(:until AS timestamptz) IS NULL OR scheduled_time <= :until)
         AND (CAST(:ids AS uuid[]) IS NULL OR id = ANY(CAST(:ids AS uuid[])))
-        AND (CAST(:tutors AS uuid[]) IS NULL OR tutor_id = ANY(CAST(:tutors AS uuid[])))
+    """
+)
+# The planner takes sessions that are both scheduled and ahead for rare, and would look through all of them for a few.
+_ASKED_OF_TUTORS: Final = text(
+    """
+    WITH ahead AS MATERIALIZED (
+        SELECT id, tutor_id, student_id, status FROM sessions
+        WHERE tutor_id = ANY(CAST(:tutors AS uuid[])) AND scheduled_time > :now
+            AND (CAST(:until AS timestamptz) IS NULL OR scheduled_time <= :until)
+            AND (CAST(:ids AS uuid[]) IS NULL OR id = ANY(CAST(:ids AS uuid[])))
+    )
+    SELECT id::text, tutor_id::text, student_id FROM ahead WHERE status = 'scheduled'
     """
 )
 _RECENT: Final = "s.scheduled_time > %(since)s AND s.scheduled_time <= %(now)s"

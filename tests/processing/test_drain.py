@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 import processing.batch
 from processing.drain import DrainReport
-from processing.queue import MOST_LOST
+from processing.queue import MOST_LOST, claim_batch
 from tests.processing.conftest import Plant
 from tqs.errors import TqsError
 
@@ -227,7 +228,7 @@ def test_two_at_once_do_each_session_once(plant: Plant, monkeypatch: pytest.Monk
     tutors = [plant.tutor() for _ in range(4)]
     for number in range(60):
         plant.promised(tutors[number % 4], 0.5)
-    monkeypatch.setattr("processing.queue.BATCH", 7)
+    monkeypatch.setattr("processing.drain.claim_batch", partial(claim_batch, most=1))  # and the rest of its tutor
     with ThreadPoolExecutor(2) as pool:
         reports = list(pool.map(lambda _: plant.drain(), range(2)))
     plant.forget_pauses()  # of those whose tutor the other one had

@@ -32,7 +32,8 @@ def sessions_of(claim: Claim) -> list[UUID]:
 
 def test_those_that_wait_longest_are_claimed_first_and_by_one_only(plant: Plant) -> None:
     tutor = plant.tutor()
-    first, second, third = (plant.promised(tutor) for _ in range(3))
+    first, third = (plant.promised(tutor) for _ in range(2))
+    second = plant.promised(plant.tutor())
     plant.execute(f"UPDATE work_items SET not_before = now() - interval '1 hour' WHERE session_id = '{third}'")
     plant.execute(f"UPDATE work_items SET not_before = now() - interval '1 minute' WHERE session_id = '{first}'")
 
@@ -46,6 +47,23 @@ def test_those_that_wait_longest_are_claimed_first_and_by_one_only(plant: Plant)
     assert plant.item(first, STATE) == ("pending", 1, 0, False, False)
     [lease] = plant.item(first, "extract(epoch FROM leased_until - updated_at)::float8")
     assert lease == pytest.approx(30, abs=0.1)
+
+
+def test_others_of_the_same_tutors_come_with_those_that_wait_longest(plant: Plant) -> None:
+    tutors = [plant.tutor() for _ in range(3)]
+    sessions = {tutor: [plant.promised(tutor) for _ in range(4)] for tutor in tutors}
+    late, lost = sessions[tutors[0]][:2]
+    for tutor in tutors[:2]:
+        oldest = sessions[tutor][3]
+        plant.execute(f"UPDATE work_items SET not_before = now() - interval '1 hour' WHERE session_id = '{oldest}'")
+    plant.execute(f"UPDATE work_items SET not_before = now() + interval '1 hour' WHERE session_id = '{late}'")
+    plant.execute(f"UPDATE work_items SET attempts = 1 WHERE session_id = '{lost}'")
+
+    claimed = sessions_of(claim_batch(plant.engine, most=2))
+
+    assert len(claimed) == len(set(claimed))
+    assert set(claimed) == {*sessions[tutors[0]], *sessions[tutors[1]]} - {late, lost}
+    assert set(sessions_of(claim_batch(plant.engine))) == set(sessions[tutors[2]])
 
 
 def test_what_is_not_due_or_is_being_claimed_is_passed_by(plant: Plant) -> None:
