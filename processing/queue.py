@@ -24,8 +24,8 @@ from tqs.failpoints import reach
 
 log: Final = logging.getLogger("tqs.processing")
 
-BATCH: Final = 2_000
-MOST_AT_ONCE: Final = 50_000  # with the others of the same tutors
+BATCH: Final = 500  # so that as many tutors at most, whose figures are what takes time
+MOST_AT_ONCE: Final = 20_000  # with the others of the same tutors
 LEASE_S: Final = 30.0
 RENEWALS: Final = 3  # within a lease, so that one that fails costs nothing
 MOST_LOST: Final = 10  # a row that ends whoever works on it must not do so for ever
