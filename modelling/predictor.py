@@ -38,9 +38,8 @@ class Predictor:
         self._mean = np.array(manifest.scaler.mean)
         self._scale = np.array(manifest.scaler.scale)
         self._calibrator = manifest.calibrator
-        self._one_thread = _load_booster(artifact, threads=1)
-        self._all_threads = _load_booster(artifact, threads) if threads > 1 else self._one_thread
-        self._call_one_thread, self._call_all_threads = BoosterCall(self._one_thread), BoosterCall(self._all_threads)
+        self._one_thread = BoosterCall(_load_booster(artifact, threads=1))
+        self._all_threads = BoosterCall(_load_booster(artifact, threads)) if threads > 1 else self._one_thread
 
     @classmethod
     def from_artifact(
@@ -69,7 +68,7 @@ class Predictor:
         Memory beyond the answer does not grow with n. Raises ModelError on a wrong shape, type or number.
         """
         self._check_shape(X)
-        call = self._call_one_thread if len(X) <= SMALL_ROWS else self._call_all_threads
+        call = self._choose_call(X)
         if len(X) <= BLOCK_ROWS:
             return self._predict_block(call, X)
         out = np.empty(len(X))
@@ -86,19 +85,19 @@ class Predictor:
         self._check_shape(X)
         if len(X) == 0:
             return np.empty((0, len(self.features) + 1))
-        booster = self._one_thread if len(X) <= SMALL_ROWS else self._all_threads
-        matrix = xgboost.DMatrix(self._scale_rows(X), nthread=1)
-        values: Float64 = booster.predict(matrix, pred_contribs=True).astype(np.float64)
-        return values
+        return self._choose_call(X).contributions(self._scale_rows(X)).astype(np.float64)
 
     def risk_levels(self, probabilities: NDArray[np.floating]) -> NDArray[np.str_]:
         """low, medium or high for each of (n,) probabilities."""
         return risk_levels(probabilities, self.thresholds)
 
+    def _choose_call(self, X: NDArray[np.floating]) -> BoosterCall:
+        return self._one_thread if len(X) <= SMALL_ROWS else self._all_threads
+
     def _predict_block(self, call: BoosterCall, X: NDArray[np.floating]) -> Float64:
         if len(X) == 0:
             return np.empty(0)
-        return apply_calibrator(self._calibrator, call(self._scale_rows(X)))
+        return apply_calibrator(self._calibrator, call.log_odds(self._scale_rows(X)))
 
     def _scale_rows(self, X: NDArray[np.floating]) -> NDArray[np.float32]:
         scaled = np.empty(X.shape, dtype=np.float32)

@@ -55,14 +55,8 @@ def explain_predictions(
     """
     effects = predictor.contributions(X)[:, :-1]
     order = np.argsort(-np.abs(effects), axis=1, kind="stable")[:, :top]
-    everywhere = np.broadcast_to(np.True_, X.shape)
-    found = _describe_all(
-        features_of(predictor.target),
-        order,
-        values=np.take_along_axis(X, order, axis=1),
-        effects=np.take_along_axis(effects, order, axis=1),
-        known=np.take_along_axis(everywhere if known is None else known, order, axis=1),
-    )
+    rows = np.arange(len(X))[:, np.newaxis]
+    found = _describe_all(features_of(predictor.target), order, X, effects[rows, order], known)
     return [[one for one in row if one.effect != 0] for row in found]
 
 
@@ -76,24 +70,19 @@ def explain_match_rule(X: Float64, known: Bool | None = None) -> list[list[Contr
     places = np.array([names.index(name) for name in parts])
     effects = np.stack(list(parts.values()), axis=1)
     ranks = np.argsort(-effects, axis=1, kind="stable")
-    order = places[ranks]
-    everywhere = np.broadcast_to(np.True_, X.shape)
-    return _describe_all(
-        features_of("match"),
-        order,
-        values=np.take_along_axis(X, order, axis=1),
-        effects=np.take_along_axis(effects, ranks, axis=1),
-        known=np.take_along_axis(everywhere if known is None else known, order, axis=1),
-    )
+    rows = np.arange(len(X))[:, np.newaxis]
+    return _describe_all(features_of("match"), places[ranks], X, effects[rows, ranks], known)
 
 
 def _describe_all(
-    features: Sequence[Feature], order: NDArray[np.intp], *, values: Float64, effects: Float64, known: Bool
+    features: Sequence[Feature], order: NDArray[np.intp], X: Float64, effects: Float64, known: Bool | None
 ) -> list[list[Contribution]]:
-    """Contributions for (n, k) places in the catalogue with the value, the effect and whether the value was told."""
-    cells = zip(*(table.ravel().tolist() for table in (order, values, effects, known)), strict=True)
+    """Contributions for (n, k) places in the catalogue with their effects, of a feature matrix (n, features)."""
+    rows = np.arange(len(X))[:, np.newaxis]
+    told = np.ones(order.shape, dtype=np.bool_) if known is None else known[rows, order]
+    cells = zip(*(table.ravel().tolist() for table in (order, X[rows, order], effects, told)), strict=True)
     described = (
-        Contribution(features[j].name, value, effect, features[j].describe(value, known=told))
-        for j, value, effect, told in cells
+        Contribution(features[j].name, value, effect, features[j].describe(value, known=is_told))
+        for j, value, effect, is_told in cells
     )
     return [list(islice(described, order.shape[1])) for _ in range(len(order))]

@@ -126,11 +126,31 @@ def test_a_booster_of_another_size_than_its_manifest_says_is_refused(artifact):
 def test_the_short_way_to_the_booster_gives_bit_for_bit_what_the_long_one_gives(artifact, problem, rows):
     booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(artifact.booster))
     X = np.random.default_rng(rows).normal(0, 2, (rows, 4)).astype(np.float32)
-    expected = booster.inplace_predict(X, predict_type="margin")
-    np.testing.assert_array_equal(BoosterCall(booster)(X), expected)
+    call = BoosterCall(booster)
+    np.testing.assert_array_equal(call.log_odds(X), booster.inplace_predict(X, predict_type="margin"))
+    parts = booster.predict(xgboost.DMatrix(X, nthread=1), pred_contribs=True)
+    np.testing.assert_array_equal(call.contributions(X), parts)
+    assert parts.shape == (rows, 5)
 
 
-def test_rows_that_xgboost_refuses_are_a_model_error(artifact):
+@pytest.mark.parametrize("columns", [3, 5, 90])
+def test_rows_of_another_width_are_a_model_error_before_xgboost_sees_them(artifact, columns):
     booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(artifact.booster))
-    with pytest.raises(ModelError, match="did not predict 2 rows of 9 features"):
-        BoosterCall(booster)(np.zeros((2, 9), dtype=np.float32))
+    call, rows = BoosterCall(booster), np.zeros((2, columns), dtype=np.float32)
+    for answer in (call.log_odds, call.contributions):
+        with pytest.raises(ModelError, match=f"takes rows of 4 features, not 2 of {columns}"):
+            answer(rows)
+
+
+def test_what_xgboost_refuses_is_a_model_error(artifact):
+    booster = xgboost.Booster({"nthread": 1}, model_file=bytearray(artifact.booster))
+    with pytest.raises(ModelError, match=r"XGBoost did not answer: .*inf"):
+        BoosterCall(booster).contributions(np.full((1, 4), np.inf, dtype=np.float32))
+
+
+def test_threads_that_share_a_booster_take_nothing_from_each_other(predictor, problem):
+    X = problem[0][:64]
+    expected = predictor.contributions(X)
+    with ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(lambda row: predictor.contributions(X[row : row + 1])[0], range(64)))
+    np.testing.assert_array_equal(np.array(found), expected)
