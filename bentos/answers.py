@@ -29,6 +29,9 @@ KEPT_BYTES: Final = 32 * 2**20
 # Parts of an address that asyncpg knows; what else it may hold is meant for libpq.
 _KNOWN_TO_DRIVER: Final = frozenset({"host", "port", "passfile", "sslmode", "sslcert", "sslkey", "sslrootcert"})
 _READING: Final = {"default_transaction_read_only": "on"}
+# What is stored is a few rows by their keys; of a list whose length it does not know PostgreSQL expects so many that it
+# would rather read a whole table of people than look each one up.
+_WRITING: Final = {"synchronous_commit": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 _FETCH: Final = "SELECT pg_current_snapshot()::text, ({})"
 
 
@@ -57,7 +60,7 @@ class Answers:
     async def start(self) -> None:
         """Make the pool; it connects when it is first asked, so a database that is down delays nothing."""
         self._pool = await self._make_pool(**_READING)
-        self._writers = await self._make_pool(synchronous_commit="off")
+        self._writers = await self._make_pool(**_WRITING)
 
     async def stop(self) -> None:
         """Let go of the connections."""

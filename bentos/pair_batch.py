@@ -52,10 +52,9 @@ class PairBatch:
 
     async def _store(self, waiting: dict[Pair, _Waiting]) -> None:
         try:
-            models = {id(one.model): one.model for one in waiting.values()}
             stored: dict[Pair, bytes] = {}
-            for key, model in models.items():  # as a rule one
-                mine = {pair: one for pair, one in waiting.items() if id(one.model) == key}
+            for model in dict.fromkeys(one.model for one in waiting.values()):  # as a rule one
+                mine = {pair: one for pair, one in waiting.items() if one.model == model}
                 made = predict_known(
                     model,
                     {pair: one.inputs for pair, one in mine.items()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, cast
 from uuid import UUID
 
@@ -63,7 +64,8 @@ def run(steps: Callable[[Store, PairBatch], Awaitable[None]], *left_out: Pair) -
 
 async def start(batch: PairBatch, *numbers: int, model: Any = MODEL) -> list[asyncio.Task[bytes | None]]:
     """Ask for these pairs; goes on when all of them wait."""
-    tasks = [asyncio.create_task(batch.predict(model, pair(number), INPUTS, "ada")) for number in numbers]
+    # Each request has a model of its own, as `Worker.match_model` gives it.
+    tasks = [asyncio.create_task(batch.predict(replace(model), pair(number), INPUTS, "ada")) for number in numbers]
     for _ in range(3):
         await asyncio.sleep(0)
     return tasks
