@@ -7,13 +7,15 @@ import os
 from typing import Any, Final
 
 import bentoml
+from fastapi import APIRouter
 from sqlalchemy import text
 from starlette.responses import Response
 
+from bentos.app import PREFIX
 from bentos.paths import RealPath
 from bentos.payloads import Predictions
 from bentos.routers import ThisEngine
-from bentos.service import PREFIX, REQUEST_SECONDS, THREADS, WORKERS, GuardedService, TutorQuality, api
+from bentos.service import REQUEST_SECONDS, THREADS, WORKERS, GuardedService, TutorQuality, api
 
 LARGEST: Final = 4 * 2**20
 READY: Final = memoryview(b" " * LARGEST)
@@ -28,24 +30,32 @@ _INSERT: Final = text(
 )
 
 
-@api.get("/benchmarks/ready", include_in_schema=False)
+router = APIRouter(prefix="/benchmarks", include_in_schema=False)
+
+
+@router.get("/ready")
 async def answer_ready_bytes(size: int) -> Response:
     """`size` bytes from memory."""
     return Response(READY[:size], media_type="application/json")
 
 
-@api.get("/benchmarks/worker", include_in_schema=False)
+@router.get("/worker")
 async def answer_worker() -> int:
     """Which worker has this connection."""
     return os.getpid()
 
 
-@api.post("/benchmarks/sessions", status_code=202, include_in_schema=False)
+@router.post("/sessions", status_code=202)
 def insert_session(session: dict[str, Any], engine: ThisEngine) -> Response:
     """A session into its table, unchecked, committed."""
     with engine.begin() as connection:
         connection.execute(_INSERT, session)
     return Response(b"{}", 202, media_type="application/json")
+
+
+# In the midst of ours: a route is found the later, the more stand before it.
+api.include_router(router)
+api.router.routes.insert(len(api.router.routes) // 2, api.router.routes.pop())
 
 
 @bentoml.service(service_class=GuardedService, workers=WORKERS, threads=THREADS, traffic={"timeout": REQUEST_SECONDS})
