@@ -11,8 +11,10 @@ import itertools
 import selectors
 import socket
 import statistics
+import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -105,23 +107,61 @@ class Connection:
 
 @contextmanager
 def open_connections(url: str, key: str, connections: int = CONNECTIONS) -> Iterator[list[Connection]]:
-    """Connections to a service of `_yardsticks`, as many to each of its workers."""
+    """Connections to a service of `_yardsticks`, as many to each of its workers.
+
+    Raises
+    ------
+    TimeoutError
+        one of the workers took too few within `PATIENCE_S`.
+    """
+    share = connections // WORKERS
+    until = time.monotonic() + PATIENCE_S
     with ExitStack() as stack:
         held: dict[bytes, list[Connection]] = {}
         while sum(map(len, held.values())) < connections:
+            if time.monotonic() > until:
+                dealt = {worker.decode(): len(mine) for worker, mine in held.items()}
+                raise TimeoutError(
+                    f"after {PATIENCE_S:.0f} s the workers (by process id) hold {dealt} connections; each of {WORKERS} "
+                    f"should hold {share}: see in the service's log whether all of them run"
+                )
             made = Connection(url, key)
-            stack.callback(made.socket.close)
             mine = held.setdefault(made.worker(), [])
-            if len(mine) < connections // WORKERS:
+            if len(mine) < share:
+                stack.callback(made.socket.close)
                 mine.append(made)
+            else:
+                made.socket.close()
         yield [one for mine in held.values() for one in mine]
 
 
+@contextmanager
+def sending(url: str, key: str, requests: Iterator[Request], a_second: float) -> Iterator[None]:
+    """Meanwhile one request after the other is sent on a connection of its own, at most so many a second."""
+    ended = threading.Event()
+
+    def send() -> None:
+        connection = Connection(url, key)
+        while not ended.wait(1 / a_second):
+            connection.ask(next(requests))
+            while not connection.take():
+                pass
+        connection.socket.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        sender = thread.submit(send)
+        try:
+            yield
+        finally:
+            ended.set()
+        sender.result()
+
+
 def compare(
-    connections: Sequence[Connection], ours: Iterable[Request], theirs: Iterable[Request], *, turns: int = TURNS
+    connections: Sequence[Connection], ours: Iterator[Request], theirs: Iterator[Request], *, turns: int = TURNS
 ) -> Compared:
-    """Ask for ours, one request after the other over and over, and for theirs, in turns."""
-    sides = [itertools.cycle(ours), itertools.cycle(theirs)]
+    """Ask for ours, one request after the other, and for theirs, in turns; both are endless."""
+    sides = (ours, theirs)
     for side in sides:
         _take_turn(connections, side, WARM_UP_S)
     found: list[list[list[float]]] = [[], []]
@@ -140,12 +180,11 @@ def compare(
     return Compared(mine, other, _median_ratio(*middles), _median_ratio(*rates))
 
 
-def load(connections: Sequence[Connection], requests: Iterable[Request], seconds: float) -> Measured:
-    """Ask for one request after the other, over and over, after a warm-up."""
-    side = itertools.cycle(requests)
-    _take_turn(connections, side, WARM_UP_S)
+def load(connections: Sequence[Connection], requests: Iterator[Request], seconds: float) -> Measured:
+    """Ask for one request after the other, after a warm-up; they are endless."""
+    _take_turn(connections, requests, WARM_UP_S)
     started = time.perf_counter()
-    found = _take_turn(connections, side, seconds)
+    found = _take_turn(connections, requests, seconds)
     took = time.perf_counter() - started
     return Measured(1e3 * statistics.median(found), 1e3 * _percentile([found], 0.99), len(found) / took)
 

@@ -11,14 +11,16 @@ from fastapi import APIRouter
 from sqlalchemy import text
 from starlette.responses import Response
 
-from bentos.app import PREFIX
+from bentos.answers import json_answer
 from bentos.paths import RealPath
 from bentos.payloads import Predictions
-from bentos.routers import ThisEngine
-from bentos.service import REQUEST_SECONDS, THREADS, WORKERS, GuardedService, TutorQuality, api
+from bentos.routers import TheseAnswers, ThisEngine
+from bentos.service import PREFIX, REQUEST_SECONDS, THREADS, WORKERS, GuardedService, TutorQuality, api
 
+router = APIRouter(prefix="/benchmarks", include_in_schema=False)
 LARGEST: Final = 4 * 2**20
 READY: Final = memoryview(b" " * LARGEST)
+_FETCHED: Final = "SELECT repeat(' ', $1)"
 _INSERT: Final = text(
     """
     INSERT INTO sessions (id, tutor_id, student_id, scheduled_time, booked_at, completed_time, duration_minutes,
@@ -30,13 +32,16 @@ _INSERT: Final = text(
 )
 
 
-router = APIRouter(prefix="/benchmarks", include_in_schema=False)
-
-
 @router.get("/ready")
 async def answer_ready_bytes(size: int) -> Response:
     """`size` bytes from memory."""
     return Response(READY[:size], media_type="application/json")
+
+
+@router.get("/fetched")
+async def answer_fetched_bytes(size: int, answers: TheseAnswers) -> Response:
+    """`size` bytes that PostgreSQL is asked for each time, and need not look for."""
+    return json_answer(await answers.fetch(_FETCHED, size, max_age_s=0) or b"")
 
 
 @router.get("/worker")
@@ -53,8 +58,8 @@ def insert_session(session: dict[str, Any], engine: ThisEngine) -> Response:
     return Response(b"{}", 202, media_type="application/json")
 
 
-# In the midst of ours: a route is found the later, the more stand before it.
 api.include_router(router)
+# A request is matched with one router after the other: it comes to this one after half of ours.
 api.router.routes.insert(len(api.router.routes) // 2, api.router.routes.pop())
 
 
@@ -64,8 +69,8 @@ class Yardsticks(TutorQuality.inner):  # type: ignore[name-defined]  # the decor
     """The service with one more native endpoint, which does nothing."""
 
     @bentoml.api(output_spec=Predictions)
-    def do_nothing(self) -> Response:
-        """Nothing, as BentoML's own examples write an endpoint; the body is as large as that of one that does."""
+    async def do_nothing(self) -> Response:
+        """Nothing, where the request arrived: no thread is woken. The body may be as large as that of one that does."""
         return Response(b"[]", media_type="application/json")
 
 

@@ -1,4 +1,9 @@
-"""The HTTP API under load beside a route that answers as many ready bytes from memory, behind the same layer.
+"""The HTTP API under load beside routes that answer as many ready bytes, behind the same layer.
+
+Each read is measured twice. Repeated, the same again while nothing changes, so that it is answered from memory: beside
+ready bytes from memory. And while sessions come in, each request for another person or page, so that PostgreSQL answers
+it: beside ready bytes that PostgreSQL is asked for. The slowest of a hundred, the last page and what ten times the
+sessions change are of the latter.
 
 The service with its two workers, the database and the load generator share the machine, as they do in small companies.
 Ours and what it is measured against take turns on the same connections: see `_load`.
@@ -10,6 +15,7 @@ import json
 import os
 import signal
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -17,38 +23,35 @@ import threading
 import time
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine
 
 from access.keys import create_key
-from benchmarks._load import Compared, Measured, Request, compare, load, open_connections
-from benchmarks._model import make_artifact
+from benchmarks._company import Company, Read, found_company, reads
+from benchmarks._load import Compared, Measured, Request, compare, load, open_connections, sending
 from benchmarks._server import temporary_engine
+from benchmarks._sessions import post_sessions
 from bentos.examples import MATCH
-from modelling.store import promote, save_challenger
-from records.columns import TARGETS
-from records.load import write_world
-from records.world import make_world
-from scoring.models import load_models
-from scoring.pairs import predict_pairs
-from scoring.sessions import predict_upcoming
-from scoring.tutors import score_tutors
 from tqs.loopback import answers
-from tqs.settings import load_settings
 
-TUTORS, STUDENTS = 3_000, 2_000
 DAYS, FULL_DAYS = 330, 3_300  # 500,000 and 5,000,000 sessions
-STORED_STUDENTS = 20  # with all tutors; the rest of the pairs is what is not stored yet
-TREES, DEPTH = 100, 5
+TURNS: Final = 8
+SESSIONS_A_SECOND: Final = 20.0  # that come in meanwhile
+FETCHED: Final = 2.0  # times as many ready bytes that PostgreSQL is asked for
+COMPUTED: Final = 3.0  # times ready bytes from memory
+LAST_PAGE: Final = 2.0  # times the first page
+FLAT: Final = 1.3  # a request at ten times the sessions, beside the ready bytes each time
 P99_LIMIT_MS: Final = 100.0
 HEALTH_LIMIT_MS: Final = 50.0
+HEALTH_S: Final = 10.0
+NATIVE_S: Final = 4.0
 RECORDS_A_SECOND: Final = 25_000
-FLAT: Final = 1.5  # a request at ten times the sessions, beside the ready bytes each time
+ANSWER_BYTES: Final = 500  # of what is computed or changed
 Row = dict[str, Any]
 
 
@@ -66,122 +69,104 @@ class Service:
 
     def compare(self, ours: Sequence[Request], theirs: Sequence[Request]) -> Compared:
         with open_connections(self.url, self.key) as connections:
-            return compare(connections, ours, theirs)
+            return compare(connections, cycle(ours), cycle(theirs), turns=TURNS)
 
     def load(self, requests: Sequence[Request], seconds: float) -> Measured:
         with open_connections(self.url, self.key) as connections:
-            return load(connections, requests, seconds)
+            return load(connections, cycle(requests), seconds)
+
+    def taking_sessions(self, company: Company) -> AbstractContextManager[None]:
+        """Meanwhile sessions are posted to it."""
+        return sending(self.url, self.key, post_sessions(company.tutors, company.students), SESSIONS_A_SECOND)
 
 
 def run(full: bool = False) -> list[Row]:
     """Rows of results; `full` measures at ten times the sessions too."""
-    rows, ratios = measure_world(DAYS)
+    rows, ratios = measure_company(DAYS)
     if full:
-        more, later = measure_world(FULL_DAYS)
+        more, later = measure_company(FULL_DAYS)
         rows += more
         for name, ratio in ratios.items():
             rows.append(row(f"{name}: at ten times the sessions", later[name], ratio, "× ready bytes", FLAT))
     return rows
 
 
-def measure_world(days: int) -> tuple[list[Row], dict[str, float]]:
-    """The rows for a world of so many days, and each route's p50 as a multiple of the ready bytes'."""
+def measure_company(days: int) -> tuple[list[Row], dict[str, float]]:
+    """The rows for a company after so many days, and each read's p50 as a multiple of that of fetched bytes."""
     with temporary_engine() as engine, tempfile.TemporaryDirectory(prefix="tqs-bench-") as folder:
-        size = f"{fill(engine, days):,} sessions"
+        company = found_company(engine, days)
+        size = f"{company.stored_sessions:,} sessions"
         key = create_key(engine, "benchmark", scopes=["admin"])
         with serving(engine, Path(folder)) as url:
             service = Service(url, key)
-            rows, ratios = measure_routes(service, engine, size)
-            rows += [measure_health(service, size)]
+            for pair in company.asked_pairs:
+                service.get(f"/api/matching/explain/{pair}")
+            rows = measure_repeated(service, company, size)
+            more, ratios = measure_meanwhile(service, company, size)
+            rows += [*more, *measure_computed(service, company, size), measure_health(service, size)]
         with serving(engine, Path(folder)) as url:  # without the pairs that are still being generated
             rows += measure_native(Service(url, key))
     return rows, ratios
 
 
-def fill(engine: Engine, days: int) -> int:
-    """A world with its scores, models and some pairs; the number of its sessions."""
-    now = datetime.now(UTC)
-    world = make_world(TUTORS, STUDENTS, days, end=now.date())
-    write_world(engine, world)
-    for target in TARGETS:
-        saved = save_challenger(engine, make_artifact(target, trees=TREES, depth=DEPTH))
-        promote(engine, target, saved.version, expected_champion=None, reason="a benchmark", actor="benchmark")
-    settings = load_settings()
-    models = load_models(engine, settings)
-    score_tutors(engine, now)
-    predict_upcoming(engine, models, now, timezone=settings.timezone)
-    with engine.connect() as connection:
-        some = [str(one) for one in connection.scalars(text("SELECT id FROM students ORDER BY id LIMIT 20"))]
-    predict_pairs(engine, models["match"], now, students=some[:STORED_STUDENTS])
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE"))
-    return len(world.sessions)
+def measure_repeated(service: Service, company: Company, size: str) -> list[Row]:
+    """Each read, the same again and again while nothing changes, beside ready bytes from memory."""
+    rows = []
+    for read in reads(company):
+        path = read.paths[0]
+        _tell(read.name)
+        found = service.compare([Request(path)], ready_bytes("ready", len(service.get(path))))
+        rows.append(row_of(f"{read.name}, {size}", found, read.limit))
+    return rows
 
 
-def measure_routes(service: Service, engine: Engine, size: str) -> tuple[list[Row], dict[str, float]]:
-    """Each route beside the ready bytes, the last pages beside the first; and each route's ratio."""
+def measure_meanwhile(service: Service, company: Company, size: str) -> tuple[list[Row], dict[str, float]]:
+    """Each read while sessions come in, beside bytes fetched from PostgreSQL; last pages beside first; the ratios."""
     rows: list[Row] = []
     ratios: dict[str, float] = {}
-    measured = list(routes(service, engine))
-    for name, requests, limit in measured:
-        print(f"  {name} ...", file=sys.stderr, flush=True)
-        found = service.compare(requests, ready_bytes(service, requests[0]))
-        ratios[name] = found.ratio
-        rows.append(row_of(f"{name}, {size}", found, limit))
-        if limit == READ:
+    asked = {read.name: [Request(path) for path in read.paths] for read in reads(company)}
+    with service.taking_sessions(company):
+        for read in reads(company):
+            name = f"{read.name} while sessions come in"
+            _tell(name)
+            found = service.compare(asked[read.name], ready_bytes("fetched", mean_size(service, read)))
+            ratios[name] = found.ratio
+            rows.append(row_of(f"{name}, {size}", found, FETCHED))
             rows.append(row(f"{name}, {size}: the slowest of a hundred", found.ours.p99, P99_LIMIT_MS, "ms p99", 1.0))
-    pages = {name: requests for name, requests, _ in measured}
-    for first in ("tutors", "upcoming sessions"):
-        found = service.compare(pages[f"last page of {first}"], pages[first])
-        rows.append(row_of(f"last page of {first} beside the first, {size}", found, LAST_PAGE))
+        for first in ("tutors", "upcoming sessions"):
+            found = service.compare(asked[f"last page of {first}"], asked[first])
+            rows.append(row_of(f"last page of {first} beside the first, {size}", found, LAST_PAGE))
     return rows, ratios
 
 
-def ready_bytes(service: Service, request: Request) -> list[Request]:
-    """The yardstick of a route: as many bytes as it answers."""
-    size = len(service.get(request.path)) if request.method == "GET" else 500
-    return [Request(f"/api/benchmarks/ready?size={size}")]
-
-
-READ, STORED, COMPUTED = 2.0, 1.5, 3.0  # times the ready bytes
-LAST_PAGE = 2.0  # times the first page
-
-
-def routes(service: Service, engine: Engine) -> Iterator[tuple[str, list[Request], float]]:
-    """Each measured route: its name, the requests, and how many times the ready bytes it may take."""
-    with engine.connect() as connection:
-        tutors = [str(one) for one in connection.scalars(text("SELECT id FROM tutors WHERE is_active ORDER BY id"))]
-        students = [str(one) for one in connection.scalars(text("SELECT id FROM students ORDER BY id"))]
-    upcoming = json.loads(service.get("/api/upcoming-sessions?limit=1"))["total"]
-    tutor, student = tutors[7], students[3]
-    reads = {
-        "tutors": "/api/tutors",
-        "tutors by name": "/api/tutors?sort_by=name&sort_order=asc",
-        "high-risk tutors": "/api/tutors?risk_status=high_risk",
-        "last page of tutors": f"/api/tutors?offset={len(tutors) - 100}",
-        "a tutor": f"/api/tutors/{tutor}",
-        "a tutor's history": f"/api/tutors/{tutor}/history",
-        "students": "/api/matching/students",
-        "a student": f"/api/matching/students/{student}",
-        "tutors to match": "/api/matching/tutors",
-        "a tutor to match": f"/api/matching/tutors/{tutor}",
-        "a student's matches": f"/api/matching/students/{student}/matches",
-        "upcoming sessions": "/api/upcoming-sessions",
-        "upcoming sessions by risk": "/api/upcoming-sessions?sort_by=reschedule_probability&sort_order=desc",
-        "last page of upcoming sessions": f"/api/upcoming-sessions?offset={upcoming - 50}",
-    }
-    for name, path in reads.items():
-        yield name, [Request(path)], READ
-    pairs = [f"/api/matching/predict/{student}/{one}" for one in tutors]
-    yield "a stored pair", [Request(pairs[7])], STORED
-    fresh = [f"/api/matching/predict/{someone}/{one}" for someone in students[STORED_STUDENTS:60] for one in tutors]
-    yield "a pair that is not stored", [Request(path) for path in fresh], COMPUTED
+def measure_computed(service: Service, company: Company, size: str) -> list[Row]:
+    """What is computed or changed, each request another one, beside ready bytes from memory."""
+    missing = [Request(f"/api/matching/predict/{pair}") for pair in company.missing_pairs]
     changes = [
         Request(f"/api/matching/tutors/{one}", "PATCH", json.dumps({"preferred_pace": 1 + (turn + place) % 5}).encode())
         for turn in range(5)  # so that each request is a change, however often all tutors' turn comes
-        for place, one in enumerate(tutors)
+        for place, one in enumerate(company.tutors)
     ]
-    yield "a change of preferences", changes, COMPUTED
+    rows = []
+    for name, requests in (("a pair that is not stored", missing), ("a change of preferences", changes)):
+        _tell(name)
+        found = service.compare(requests, ready_bytes("ready", ANSWER_BYTES))
+        rows.append(row_of(f"{name}, {size}", found, COMPUTED))
+    return rows
+
+
+def ready_bytes(where: str, size: int) -> list[Request]:
+    """The yardstick of an answer of so many bytes. where: ready (in memory) or fetched (from PostgreSQL)."""
+    return [Request(f"/api/benchmarks/{where}?size={size}")]
+
+
+def mean_size(service: Service, read: Read) -> int:
+    """Bytes of an answer, by some of them."""
+    return round(statistics.mean(len(service.get(path)) for path in read.paths[:10]))
+
+
+def _tell(name: str) -> None:
+    print(f"  {name} ...", file=sys.stderr, flush=True)
 
 
 def measure_health(service: Service, size: str) -> Row:
@@ -192,7 +177,7 @@ def measure_health(service: Service, size: str) -> Row:
     slow = threading.Thread(target=lambda: urllib.request.urlopen(call, timeout=60).read())
     slow.start()
     taken = []
-    until = time.monotonic() + 20
+    until = time.monotonic() + HEALTH_S
     while time.monotonic() < until:
         started = time.perf_counter()
         with urllib.request.urlopen(f"{service.url}/api/health", timeout=10) as answer:
@@ -208,7 +193,7 @@ def measure_native(service: Service) -> list[Row]:
     one = json.dumps({"records": MATCH["records"][:1]}).encode()
     many = json.dumps({"records": MATCH["records"][:1] * 1_000}).encode()
     single = service.compare([Request("/predict_match", "POST", one)], [Request("/do_nothing", "POST", one)])
-    rate = 1_000 * service.load([Request("/predict_match", "POST", many)], 8).rate
+    rate = 1_000 * service.load([Request("/predict_match", "POST", many)], NATIVE_S).rate
     figures = {"ours": rate, "limit": RECORDS_A_SECOND, "unit": "records/s", "ratio": rate / RECORDS_A_SECOND}
     return [
         row_of("native endpoint with 1 record beside one that does nothing", single, 1.5),

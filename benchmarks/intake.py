@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
-from itertools import cycle, islice
+from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
-from uuid import uuid4
 
 from sqlalchemy import Engine, text
 
 from access.keys import create_key
+from benchmarks._company import STUDENTS, TUTORS
 from benchmarks._load import Request, compare, load, open_connections
 from benchmarks._server import temporary_engine
-from benchmarks.http_api import STUDENTS, TUTORS, serving
+from benchmarks._sessions import make_sessions, post_sessions
+from benchmarks.http_api import serving
 from records.load import write_world
 from records.world import make_world
 
@@ -36,7 +37,8 @@ def run(full: bool = False) -> list[Row]:
         key = create_key(engine, "benchmark", scopes=["admin"])
         people = [_ids(engine, "tutors"), _ids(engine, "students")]
         with serving(engine, Path(folder)) as url, open_connections(url, key) as connections:
-            single = compare(connections, post("/api/sessions", *people), post("/api/benchmarks/sessions", *people))
+            bare = post_sessions(*people, path="/api/benchmarks/sessions")
+            single = compare(connections, post_sessions(*people), bare)
             batches = load(connections, post_batches(*people), SECONDS)
     rows = BATCH * batches.rate
     return [
@@ -61,35 +63,11 @@ def run(full: bool = False) -> list[Row]:
     ]
 
 
-def post(path: str, tutors: Sequence[str], students: Sequence[str]) -> Iterator[Request]:
-    """Each with a session of its own."""
-    for session in make_sessions(tutors, students):
-        yield Request(path, "POST", json.dumps(session).encode())
-
-
 def post_batches(tutors: Sequence[str], students: Sequence[str]) -> Iterator[Request]:
     """Each with `BATCH` sessions of its own."""
     sessions = make_sessions(tutors, students)
     while True:
         yield Request("/api/sessions/batch", "POST", json.dumps({"sessions": list(islice(sessions, BATCH))}).encode())
-
-
-def make_sessions(tutors: Sequence[str], students: Sequence[str]) -> Iterator[Row]:
-    """Completed sessions of the last month, without end."""
-    now = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
-    for number, (tutor, student) in enumerate(zip(cycle(tutors), cycle(students), strict=True)):
-        scheduled = now - timedelta(hours=2 + number % 700)
-        yield {
-            "session_id": str(uuid4()),
-            "tutor_id": tutor,
-            "student_id": student,
-            "scheduled_time": scheduled.isoformat(),
-            "status": "completed",
-            "booked_at": (scheduled - timedelta(days=5)).isoformat(),
-            "completed_time": (scheduled + timedelta(hours=1)).isoformat(),
-            "duration_minutes": 60,
-            "subject": "Algebra",
-        }
 
 
 def _ids(engine: Engine, people: str) -> list[str]:
