@@ -68,7 +68,9 @@ class Listener:
     def _hear(self, seconds: float) -> bool:
         self._connection.poll()
         if not self._connection.notifies:
-            select.select([self._connection], [], [], seconds)
+            readable = select.poll()  # select.select knows no descriptor above 1023
+            readable.register(self._connection, select.POLLIN)
+            readable.poll(1000 * seconds)
             self._connection.poll()
         heard = bool(self._connection.notifies)
         self._connection.notifies.clear()

@@ -126,12 +126,12 @@ def test_polling_finds_what_nobody_was_told_of(dashboards: Dashboards, page: Pag
     expect(row(page, "Bert").locator("td .text").nth(1)).to_have_text("15.0%")
 
     with dashboards.engine.begin() as connection:
-        connection.execute(text("ALTER TABLE tutor_scores DISABLE TRIGGER tell_changes"))
+        connection.execute(text("ALTER TABLE tutor_scores DISABLE TRIGGER USER"))
         connection.execute(
             text("UPDATE tutor_scores SET reschedule_rate_30d = 16, is_high_risk = true WHERE tutor_id = :id"),
             {"id": tutor_id("Bert")},
         )
-        connection.execute(text("ALTER TABLE tutor_scores ENABLE TRIGGER tell_changes"))
+        connection.execute(text("ALTER TABLE tutor_scores ENABLE TRIGGER USER"))
 
     expect(row(page, "Bert").locator("td .text").nth(1)).to_have_text("16.0%")
     expect(page.locator("dl.tiles .figure").nth(1)).to_have_text("2")

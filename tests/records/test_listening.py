@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine, text
@@ -28,6 +32,18 @@ TOLD = {
     "other scores": "UPDATE tutor_scores SET reschedule_rate_30d = 20",
     "scores gone": "DELETE FROM tutor_scores",
     "all gone": "TRUNCATE tutors CASCADE",
+}
+UNTOLD = {
+    "another table": "INSERT INTO students (name, source) VALUES ('Mia', 'api')",
+    "not shown": "UPDATE tutors SET inputs_changed_at = now()",
+    "the same name": "UPDATE tutors SET name = name, email = email, is_active = is_active",
+    "a tutor that is there": f"{ADD_TUTOR} ON CONFLICT DO NOTHING",
+    "scores that are there": f"{ADD_SCORES} ON CONFLICT (tutor_id) DO UPDATE SET is_high_risk = true WHERE false",
+    "no new scores": "INSERT INTO tutor_scores SELECT * FROM tutor_scores WHERE false",
+    "the name of nobody": "UPDATE tutors SET name = 'Alba' WHERE false",
+    "scores of nobody": "UPDATE tutor_scores SET reschedule_rate_30d = 20 WHERE false",
+    "nobody gone": "DELETE FROM tutors WHERE false",
+    "no scores gone": "DELETE FROM tutor_scores WHERE false",
 }
 
 
@@ -55,14 +71,22 @@ def test_every_change_of_what_pages_show_is_told(engine: Engine, listener: Liste
     assert not listener.wait(0)
 
 
-def test_what_pages_do_not_show_is_not_told(engine: Engine, listener: Listener) -> None:
-    change(
-        engine,
-        "UPDATE tutors SET inputs_changed_at = now()",
-        "INSERT INTO students (name, source) VALUES ('Mia', 'api')",
-    )
+def test_what_changes_nothing_that_pages_show_is_not_told(engine: Engine) -> None:
+    change(engine, ADD_TUTOR, ADD_SCORES)
+    with closing(engine.raw_connection()) as pooled, closing(pooled.cursor()) as cursor:
+        connection: Any = pooled.driver_connection
+        pooled.detach()
+        cursor.execute(f"LISTEN {CHANGES}")
+        connection.commit()
 
-    assert not listener.wait(0)
+        for name, statement in UNTOLD.items():
+            change(engine, statement)
+            change(engine, f"NOTIFY {CHANGES}, '{name}'")
+
+        while len(connection.notifies) < len(UNTOLD):
+            cursor.execute("SELECT")
+            connection.commit()
+        assert [told.payload for told in connection.notifies] == list(UNTOLD)
 
 
 def test_many_statements_are_told_once_and_only_by_their_commit(engine: Engine, listener: Listener) -> None:
@@ -109,3 +133,17 @@ def wait_until_told(listener: Listener) -> None:
 
 def test_it_keeps_no_connection_of_the_pool(engine: Engine, listener: Listener) -> None:
     assert engine.pool.checkedout() == 0  # type: ignore[attr-defined]  # of QueuePool, which an engine has by default
+
+
+def test_it_listens_where_a_process_has_many_files_open(engine: Engine) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as opened:
+        if soft < 2_000:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (2_000, hard))
+            opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        while opened.enter_context(open(os.devnull)).fileno() < 1_100:
+            pass
+        listener = opened.enter_context(closing(Listener(engine, CHANGES)))
+        assert listener.wait(0)
+        change(engine, ADD_TUTOR)
+        assert listener.wait(PATIENCE_S)
