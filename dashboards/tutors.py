@@ -50,6 +50,7 @@ def show_tutors_page(engine: Engine, zone: str, live: Live) -> pmui.Page:
 class _TutorsPage:
     def __init__(self, engine: Engine, zone: str, live: Live) -> None:
         self._engine = engine
+        self._live = live
         self._drawn: dict[str, Any] = {}
         self._chosen = ""
         self._linked = b"".join(pn.state.session_args.get(LINKED, [])[:1]).decode(errors="replace")
@@ -122,7 +123,7 @@ class _TutorsPage:
     def _load(self) -> None:
         if self._linked:
             self._follow_link()
-        summary = summarise_tutors(self._engine)
+        summary = self._live.share(summarise_tutors)
         update_html(self._tiles, render_tiles(summary_tiles(summary)))
         update_notice(self._notice, _missing(summary))
         self._body.visible = summary.tutors > 0

@@ -1,0 +1,113 @@
+"""How often open pages are refreshed, and what they read together."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+import panel as pn
+import pytest
+from sqlalchemy import Engine, text
+from tornado.ioloop import IOLoop
+
+from dashboards import live
+from dashboards.live import Live
+
+PATIENCE_S = 60.0  # never waited for: only a test that fails takes that long
+
+
+class Document:
+    """Of a browser: it runs what is to be done on its page when the loop gets there, as Bokeh's does."""
+
+    def __init__(self, loop: IOLoop) -> None:
+        self.add_next_tick_callback = loop.add_callback
+        self.session_context = self
+        self.session = self
+        self.connection_count = 1
+
+
+class Browsers:
+    """Pages that are open, and the loop that serves them."""
+
+    def __init__(self, engine: Engine, loop: IOLoop, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.live, self.loop = Live(engine, loop), loop
+        self._monkeypatch = monkeypatch
+        monkeypatch.setattr(pn.state, "add_periodic_callback", lambda *_, **__: None)
+        monkeypatch.setattr(pn.state, "on_session_destroyed", lambda _: None)
+
+    def open(self, refresh: Callable[[], None]) -> None:
+        with self._monkeypatch.context() as patch:
+            patch.setattr(type(pn.state), "curdoc", Document(self.loop))
+            self.live.keep(refresh)
+
+    def serve_until(self, done: asyncio.Event) -> None:
+        async def wait() -> None:
+            await asyncio.wait_for(done.wait(), PATIENCE_S)
+
+        with self.live:
+            self.loop.run_sync(wait)
+
+
+@pytest.fixture
+def browsers(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Any:
+    loop = IOLoop(make_current=False)
+    yield Browsers(engine, loop, monkeypatch)
+    loop.close()
+
+
+def change(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("INSERT INTO tutors (name, source) VALUES ('Ann', 'api')"))
+
+
+def test_a_round_is_followed_by_a_pause_as_long(
+    engine: Engine, browsers: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "PAUSE_S", 0.01)
+    begun: list[float] = []
+    spent: list[float] = []
+    done = asyncio.Event()
+
+    def refresh() -> None:
+        begun.append(monotonic())
+        if len(begun) == 1:
+            change(engine)  # told while the first round runs
+        if len(begun) > 4:
+            done.set()
+        threading.Event().wait(0.1)  # what a page takes
+        spent.append(monotonic() - begun[-1])
+
+    for _ in range(4):
+        browsers.open(refresh)
+    start = monotonic()
+    browsers.serve_until(done)
+
+    assert begun[4] - start >= 2 * sum(spent[:4])
+
+
+def test_what_pages_share_is_read_once_a_round(engine: Engine, browsers: Browsers) -> None:
+    read: list[Engine] = []
+    shared: list[int] = []
+    done = asyncio.Event()
+
+    def count(engine: Engine) -> int:
+        read.append(engine)
+        return len(read)
+
+    def refresh() -> None:
+        shared.append(browsers.live.share(count))
+        if len(shared) == 3:
+            change(engine)
+        if len(shared) == 6:
+            done.set()
+
+    for _ in range(3):
+        browsers.open(refresh)
+    browsers.serve_until(done)
+
+    assert shared == [1, 1, 1, 2, 2, 2]
+    assert set(read) == {engine}
+    assert [browsers.live.share(count), browsers.live.share(count)] == [3, 4]  # by a page on its own
