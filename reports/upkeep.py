@@ -1,29 +1,16 @@
-"""How the mails stand: how many wait, which failed and why, and another try for those."""
+"""Which mails failed and why, and another try for them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, text
 
+from records.work import RECENT_DAYS
 from reports.contents import Notice
 
 MOST_ERRORS: Final = 5  # told of in a notice
-
-
-@dataclass(frozen=True, slots=True)
-class MailCounts:
-    """pending: mails that wait. failed: those that cannot be sent. Reports that a digest tells count as that one."""
-
-    pending: int
-    failed: int
-
-
-def count_mails(connection: Connection) -> MailCounts:
-    """How many mails wait and how many failed; cheap however many were sent."""
-    return MailCounts(*connection.execute(_COUNT).one())
 
 
 def notice_failed_mails(connection: Connection, now: datetime) -> Notice | None:
@@ -43,19 +30,13 @@ def notice_failed_mails(connection: Connection, now: datetime) -> Notice | None:
 
 
 def requeue_failed_mails(connection: Connection) -> int:
-    """Try all failed mails again, from the first attempt on and with the same Message-ID; returns how many."""
-    return connection.execute(_REQUEUE).rowcount
+    """Try the mails that failed within RECENT_DAYS again, from the first attempt on and with the same Message-ID.
+
+    But for notices: a new one tells of what still fails. Returns how many.
+    """
+    return connection.execute(_REQUEUE, {"days": RECENT_DAYS}).rowcount
 
 
-_COUNT: Final = text(
-    """
-    SELECT count(*) FILTER (WHERE state = 'pending') AS pending, count(*) FILTER (WHERE state = 'failed') AS failed
-    FROM (
-        SELECT state FROM email_reports WHERE state = 'pending' AND digest_id IS NULL
-        UNION ALL SELECT state FROM email_reports WHERE state = 'failed' AND digest_id IS NULL
-    ) m
-    """
-)
 _RECENT: Final = """
     FROM email_reports WHERE state = 'failed' AND digest_id IS NULL AND kind <> 'notice'
         AND updated_at > CAST(:now AS timestamptz) - interval '24 hours'"""
@@ -66,7 +47,9 @@ _REQUEUE: Final = text(
     WITH mail AS (
         UPDATE email_reports SET state = 'pending', attempts = 0, error = NULL, not_before = clock_timestamp(),
             updated_at = clock_timestamp()
-        WHERE state = 'failed' AND digest_id IS NULL RETURNING id
+        WHERE state = 'failed' AND digest_id IS NULL AND kind <> 'notice'
+            AND updated_at > clock_timestamp() - :days * interval '1 day'
+        RETURNING id
     ), gathered AS (
         UPDATE email_reports m SET state = 'pending', error = NULL, updated_at = clock_timestamp()
         FROM mail WHERE m.digest_id = mail.id AND m.state = 'failed'

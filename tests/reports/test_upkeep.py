@@ -1,20 +1,26 @@
-"""How the mails stand, and what the operator is told of those that failed."""
+"""What the operator is told of mails that failed, and which are tried again."""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from reports.contents import Notice
 from reports.queueing import queue_notice
-from reports.upkeep import MailCounts, count_mails, notice_failed_mails, requeue_failed_mails
+from reports.upkeep import notice_failed_mails, requeue_failed_mails
 from tests.reports.conftest import COACH, Office
 from tests.reports.smtp_server import Server
 from tests.scoring.conftest import NOW, days_ago
 
 
-def count(office: Office) -> MailCounts:
-    with office.engine.connect() as connection:
-        return count_mails(connection)
+def states(office: Office) -> Counter[str]:
+    """Of the mails, reports that a digest tells not counted."""
+    return Counter(state for (state,) in office.mails("state", "digest_id IS NULL"))
+
+
+def requeue(office: Office) -> int:
+    with office.engine.begin() as connection:
+        return requeue_failed_mails(connection)
 
 
 def notice(office: Office, now: datetime) -> Notice | None:
@@ -27,12 +33,12 @@ def test_mails_that_failed_are_counted_told_and_tried_again(post: Office, server
     post.queue("full@example.com")
     answers = {"gone@example.com": "550 no such user", "moved@example.com": "550 no such user"}
     server.answer_recipient = {**answers, "full@example.com": "552 full"}.get
-    assert count(post) == MailCounts(pending=7, failed=0)
+    assert states(post) == {"pending": 7}
     assert notice(post, datetime.now(UTC)) is None
 
     post.send()
 
-    assert count(post) == MailCounts(pending=0, failed=5)
+    assert states(post) == {"failed": 5, "sent": 2}
     now = datetime.now(UTC)
     told = notice(post, now)
     assert told is not None
@@ -41,10 +47,9 @@ def test_mails_that_failed_are_counted_told_and_tried_again(post: Office, server
     assert told.since == min(post.mails("updated_at", "state = 'failed'"))[0]
     assert notice(post, now + timedelta(days=1)) is None
     server.answer_recipient = lambda recipient: None
-    with post.engine.begin() as connection:
-        assert requeue_failed_mails(connection) == 5
+    assert requeue(post) == 5
     assert post.send().sent == 5
-    assert count(post) == MailCounts(0, 0)
+    assert states(post) == {"sent": 7}
     assert len(set(server.message_ids)) == 3
 
 
@@ -54,10 +59,9 @@ def test_a_digest_that_failed_is_one_mail_and_its_reports_come_with_it(post: Off
     post.records.execute(f"UPDATE email_reports SET created_at = '{days_ago(0.1)}'")
     server.answer_data = lambda taken: "554 spam"
     post.send()
-    assert count(post) == MailCounts(pending=0, failed=1)
+    assert states(post) == {"failed": 1}
     server.answer_data = lambda taken: None
-    with post.engine.begin() as connection:
-        assert requeue_failed_mails(connection) == 1
+    assert requeue(post) == 1
     assert post.send().sent == 1
     assert set(post.mails("state, error")) == {("sent", None)}
 
@@ -69,3 +73,17 @@ def test_a_notice_that_failed_is_no_reason_for_another(post: Office, server: Ser
     server.answer_data = lambda taken: "554 spam"
     assert post.send().failed == 1
     assert notice(post, datetime.now(UTC)) is None
+    assert requeue(post) == 0
+
+
+def test_what_failed_more_than_a_week_ago_stays_failed(post: Office, server: Server) -> None:
+    post.queue(COACH, "lead@example.com")
+    server.answer_data = lambda taken: "554 spam"
+    assert post.send().failed == 2
+    for recipient, hours in ((COACH, 7 * 24 - 1), ("lead@example.com", 7 * 24 + 1)):
+        post.records.execute(
+            f"UPDATE email_reports SET updated_at = now() - interval '{hours} hours' WHERE recipient = '{recipient}'"
+        )
+
+    assert requeue(post) == 1
+    assert set(post.mails("recipient, state")) == {(COACH, "pending"), ("lead@example.com", "failed")}

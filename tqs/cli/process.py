@@ -29,7 +29,11 @@ def process(
     ] = None,
     failed: Annotated[bool, typer.Option("--failed", help="List the sessions that could not be processed.")] = False,
     requeue: Annotated[
-        bool, typer.Option("--requeue", help="Queue again what failed: all sessions and mails, or the sessions named.")
+        bool,
+        typer.Option(
+            "--requeue",
+            help="Queue again what failed: all sessions and the mails of the last seven days, or the sessions named.",
+        ),
     ] = False,
     json: AsJson = False,
 ) -> None:
