@@ -16,6 +16,9 @@ from scoring.reminder_uplift import ArmCounts, estimate_uplift, rate_of
 LEAST_TUTORS: Final = 30  # of each arm: below it the interval is known to be too narrow
 LEAST_SESSIONS: Final = 200  # of each arm
 LEAST_OUTCOMES: Final = 10  # of each arm: sessions that their tutors rescheduled, and those that they did not
+MOST_UNTOLD: Final = (
+    0.05  # of an arm's sessions that are over: that one was rescheduled is told, that it was not may not be
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ class ReminderReport:
 
     uplift: None where it is too early to say, and then `too_early` says what is missing. first_uplift: from the
     sessions with which a tutor came into the comparison alone. Reminders cannot have changed which these are, while
-    later ones are there only where the tutor is still at risk. None where they are too few.
+    later ones are there only where the tutor is still at risk. None where they are too few. doubt: why neither is to be
+    trusted, None where nothing speaks against them.
     """
 
     as_of: datetime
@@ -60,6 +64,7 @@ class ReminderReport:
     uplift: Uplift | None
     too_early: str | None
     first_uplift: Uplift | None
+    doubt: str | None
 
 
 def report_reminders(engine: Engine, now: datetime) -> ReminderReport:
@@ -73,13 +78,25 @@ def report_reminders(engine: Engine, now: datetime) -> ReminderReport:
     treated = [row for row in rows if row.arm == "treated"]
     hold_out = [row for row in rows if row.arm == "hold_out"]
     too_early = _find_missing(treated, hold_out, "")
+    arms = {"treated": _report_arm(treated), "hold-out": _report_arm(hold_out)}
     return ReminderReport(
         as_of=now,
-        treated=_report_arm(treated),
-        hold_out=_report_arm(hold_out),
+        treated=arms["treated"],
+        hold_out=arms["hold-out"],
         uplift=None if too_early else _compare(treated, hold_out, ""),
         too_early=too_early,
         first_uplift=None if _find_missing(treated, hold_out, "first_") else _compare(treated, hold_out, "first_"),
+        doubt=_find_doubt(arms),
+    )
+
+
+def _find_doubt(arms: dict[str, ArmReport]) -> str | None:
+    if all(arm.untold <= MOST_UNTOLD * (arm.sessions + arm.untold) for arm in arms.values()):
+        return None
+    shares = (f"{arm.untold:,} of {arm.sessions + arm.untold:,} in the {name} arm" for name, arm in arms.items())
+    return (
+        f"of sessions that are over the outcome is untold for {' and '.join(shares)}; reschedules are told of and "
+        "completed sessions may not be, so tell the outcomes before you trust these rates"
     )
 
 

@@ -195,3 +195,19 @@ def test_first_sessions_can_be_too_few_by_themselves(engine: Engine, records: Re
     report = report_reminders(engine, NOW)
     assert report.uplift is not None
     assert report.first_uplift is None
+
+
+@pytest.mark.parametrize(("untold", "doubted"), [(11, False), (12, True)])  # beside 210: 11 of 221 and 12 of 222
+def test_outcomes_that_nobody_told_make_the_figure_doubtful(
+    engine: Engine, records: Records, untold: int, doubted: bool
+) -> None:
+    fill(records, {"treated": [1] * 30, "hold_out": [2] * 30}, sessions=7)
+    for hour in range(untold):
+        session = records.session(str(uid("tutor", 60)), days_ago(5) - timedelta(hours=hour), "scheduled")
+        decide(records, session)
+    report = report_reminders(engine, NOW)
+    assert (report.hold_out.untold, report.hold_out.sessions) == (untold, 210)
+    assert report.uplift is not None
+    assert (report.doubt is not None) == doubted
+    if report.doubt:
+        assert "untold for 0 of 210 in the treated arm and 12 of 222 in the hold-out arm" in report.doubt

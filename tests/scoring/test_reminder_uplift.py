@@ -7,6 +7,7 @@ import pytest
 from scipy.stats import t
 
 from records.columns import Float64
+from scoring.reminder_report import LEAST_OUTCOMES
 from scoring.reminder_uplift import LEVEL, ArmCounts, Estimate, estimate_uplift, rate_of
 
 WORLDS = 4_000
@@ -41,6 +42,10 @@ def test_tutors_that_are_all_alike_leave_nothing_to_chance() -> None:
 
 
 def simulate(rng: np.random.Generator, tutors: tuple[int, int], kept: float, base: float = 0.3) -> Estimate:
+    return estimate_uplift(*simulate_arms(rng, tutors, kept, base))
+
+
+def simulate_arms(rng: np.random.Generator, tutors: tuple[int, int], kept: float, base: float) -> list[ArmCounts]:
     """Worlds (WORLDS, tutors): sessions of 1 to 60 a tutor, of whom each has a rate of their own (Beta, mean `base`).
 
     kept: the share of reschedules that reminders keep from happening.
@@ -51,7 +56,7 @@ def simulate(rng: np.random.Generator, tutors: tuple[int, int], kept: float, bas
         rates = factor * rng.beta(8 * base, 8 * (1 - base), sessions.shape)
         rescheduled = rng.binomial(sessions.astype(np.int64), rates).astype(np.float64)
         arms.append(ArmCounts(sessions, rescheduled, np.ones_like(sessions)))
-    return estimate_uplift(*arms)
+    return arms
 
 
 @pytest.mark.parametrize(("tutors", "kept"), [((120, 30), 0.25), ((30, 30), 0.25), ((400, 100), 0.5), ((120, 30), 0.0)])
@@ -62,6 +67,17 @@ def test_the_interval_holds_the_truth_in_95_of_100_worlds(tutors: tuple[int, int
     assert covered == pytest.approx(LEVEL, abs=0.015)
     spread = float(found.value.std()) / WORLDS**0.5
     assert abs(float(found.value.mean()) - truth) < 4 * spread
+
+
+@pytest.mark.parametrize("tutors", [(30, 30), (120, 30)])
+@pytest.mark.parametrize("base", [0.05, 0.065])
+def test_where_reschedules_are_rare_what_is_said_is_rather_too_careful(tutors: tuple[int, int], base: float) -> None:
+    arms = simulate_arms(np.random.default_rng(7), tutors, 0.25, base)
+    found = estimate_uplift(*arms)
+    said = np.all([arm.rescheduled.sum(axis=-1) >= LEAST_OUTCOMES for arm in arms], axis=0)
+    covered = ((found.low <= 0.25 * base) & (0.25 * base <= found.high))[said]
+    assert said.sum() > 1_000
+    assert 0.955 < covered.mean() < 1
 
 
 def test_with_no_effect_either_verdict_is_rare_and_with_a_large_one_it_is_found() -> None:

@@ -134,7 +134,7 @@ def _print_report(report: ReminderReport, settings: Settings) -> None:
         print(f"too early to say: {report.too_early}")
     else:
         print(f"of 100 sessions, reminders keep {_words(report.uplift)} from being rescheduled by the tutor")
-        print(_judge(report.uplift))
+        print(f"not to be trusted: {report.doubt}" if report.doubt else _judge(report.uplift))
     if report.first_uplift is not None:
         print(f"from each tutor's first sessions alone, which no reminder has selected: {_words(report.first_uplift)}")
     if settings.reminder_threshold is None:
