@@ -1,0 +1,131 @@
+"""Processors and services killed, with kill -9, at every step: what was promised is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+import pytest
+
+from tests.processing.faults.children import die, end, start, tell, work_off
+from tests.processing.faults.ledger import Ledger
+from tqs.failpoints import POINTS
+
+INTAKE = [point for point in POINTS if point.startswith("intake.")]
+OF_AN_ERROR = [point for point in POINTS if point in ("queue.failing", "queue.failed")]
+OF_A_BATCH = [point for point in POINTS if point not in (*INTAKE, *OF_AN_ERROR)]
+KILLS = 200
+
+
+@pytest.fixture
+def bad(ledger: Ledger) -> Iterator[Bad]:
+    yield Bad(ledger)
+
+
+class Bad:
+    """Sessions that no processor can process, until they are made good."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        ledger.execute("CREATE TABLE bad (session_id uuid)")
+        ledger.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF new.state = 'done' AND EXISTS (SELECT FROM bad WHERE session_id = new.session_id) THEN "
+            "RAISE EXCEPTION 'bad'; END IF; RETURN new; END $$"
+        )
+        ledger.execute(
+            "CREATE TRIGGER refuse BEFORE UPDATE ON work_items FOR EACH ROW EXECUTE FUNCTION refuse()"
+        )
+
+    def make(self, told: dict[str, Any]) -> None:
+        self.ledger.execute("INSERT INTO bad VALUES (:id)", id=told["session_id"])
+        self.ledger.blamed.add(told["session_id"])
+
+    def make_all_good(self) -> None:
+        self.ledger.execute("DELETE FROM bad")
+
+
+def post(ledger: Ledger, random: Random, count: int) -> list[dict[str, Any]]:
+    """New sessions, most of them with an outcome, and outcomes of some that were only scheduled."""
+    bodies = [ledger.imagine(random) for _ in range(count)]
+    scheduled = sorted(key for key, told in ledger.told.items() if told["status"] == "scheduled")
+    bodies += [ledger.with_outcome(random, key) for key in random.sample(scheduled, min(2, len(scheduled)))]
+    assert set(ledger.tell(*bodies)) == {202}
+    return bodies
+
+
+def recover(ledger: Ledger, environment: dict[str, str]) -> None:
+    ledger.end_leases()
+    assert end(start(work_off, environment)) == 0
+
+
+@pytest.mark.parametrize("point", INTAKE)
+def test_a_service_killed_before_it_answers(ledger: Ledger, environment: dict[str, str], point: str) -> None:
+    random = Random(point)
+    first = ledger.imagine(random, "scheduled")
+    ledger.tell(first)
+    bodies = [ledger.imagine(random), ledger.with_outcome(random, first["session_id"])]
+    assert die(tell, environment, point, bodies)
+    stored = ledger.rows("SELECT id FROM sessions")
+    assert len(stored) == (1 if point == "intake.stored" else 2)  # all or nothing
+
+    assert ledger.tell(*bodies) == [202, 202]  # who got no answer tells it again
+    recover(ledger, environment)
+    ledger.check()
+
+
+def test_a_processor_killed_at_every_step(ledger: Ledger, environment: dict[str, str]) -> None:
+    random = Random(1)
+    for point in OF_A_BATCH:
+        post(ledger, random, 6)
+        assert die(work_off, environment, point)
+        ledger.end_leases()
+        if point != "batch.committed":
+            # Now each session is claimed alone, and the third of them brings it down.
+            assert die(work_off, environment, f"{point}:3")
+        recover(ledger, environment)
+        ledger.check()
+
+
+@pytest.mark.parametrize("point", OF_AN_ERROR)
+def test_a_processor_killed_while_it_records_an_error(
+    ledger: Ledger, environment: dict[str, str], bad: Bad, point: str
+) -> None:
+    random = Random(point)
+    for session in post(ledger, random, 6)[:2]:
+        bad.make(session)
+    assert die(work_off, environment, point)
+    ledger.end_leases()
+    assert die(work_off, environment, f"{point}:2")
+    recover(ledger, environment)
+    assert ledger.rows("SELECT count(*)::int AS left FROM work_items WHERE state <> 'done'") == [{"left": 2}]
+    bad.make_all_good()
+    recover(ledger, environment)
+    ledger.check()
+
+
+@pytest.mark.long
+def test_two_hundred_kills(ledger: Ledger, environment: dict[str, str], bad: Bad) -> None:
+    random = Random(2026)
+    kills = 0
+    while kills < KILLS:
+        point = f"{random.choice(POINTS)}:{random.choice((1, 1, 2, 3, 5))}"
+        if point.startswith("intake."):
+            bodies = [ledger.imagine(random) for _ in range(random.randint(1, 5))]
+            kills += die(tell, environment, point, bodies)
+            ledger.tell(*bodies)
+        else:
+            bodies = post(ledger, random, random.randint(1, 8))
+            if point.startswith(("queue.failing", "queue.failed")) or random.random() < 0.1:
+                bad.make(random.choice(bodies))
+            kills += die(work_off, environment, point)
+        if random.random() < 0.5:
+            ledger.end_leases()
+        if random.random() < 0.2:
+            bad.make_all_good()
+            recover(ledger, environment)
+            ledger.check()
+    bad.make_all_good()
+    recover(ledger, environment)
+    ledger.check()
