@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine
 
-from tests.processing.faults.ledger import COACHES, Ledger
+from tests.processing.faults.clock import Clock
+from tests.processing.faults.ledger import COACHES, Bad, Ledger
 from tests.reports.smtp_server import smtp_server
 
 
@@ -19,6 +20,16 @@ def ledger(engine: Engine) -> Iterator[Ledger]:
         ledger = Ledger(engine, server)
         ledger.hire(4)
         yield ledger
+
+
+@pytest.fixture
+def bad(ledger: Ledger) -> Bad:
+    return Bad(ledger)
+
+
+@pytest.fixture
+def clock(ledger: Ledger) -> Clock:
+    return Clock(ledger.engine)
 
 
 @pytest.fixture

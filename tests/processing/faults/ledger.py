@@ -131,8 +131,12 @@ class Ledger:
         assert {item["session"] for item in items} == set(self.told)
         undone = [item for item in items if item["state"] != "done" or item["lease_token"] or item["leased_until"]]
         assert not undone
-        assert {item["session"] for item in items if item["errors"]} <= self.blamed
-        assert all(item["attempts"] > item["errors"] for item in items)
+        self.check_blame()
+
+    def check_blame(self) -> None:
+        """At any time: nothing is failed, or has an error, that had none of its own."""
+        blamed = self.rows("SELECT session_id::text AS session FROM work_items WHERE errors > 0 OR state = 'failed'")
+        assert {row["session"] for row in blamed} <= self.blamed
 
     def check_scores(self) -> None:
         [clock] = self.rows("SELECT clock_timestamp() AS now")
@@ -175,6 +179,27 @@ class Ledger:
         )
         assert set(arrived) == set(rows)
         assert {message for (message, _), times in arrived.items() if times > 1} <= self.unheard
+
+
+class Bad:
+    """Sessions that no processor can process, until they are made good."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.ledger = ledger
+        ledger.execute("CREATE TABLE bad (session_id uuid)")
+        ledger.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+            "IF new.state = 'done' AND EXISTS (SELECT FROM bad WHERE session_id = new.session_id) THEN "
+            "RAISE EXCEPTION 'bad'; END IF; RETURN new; END $$"
+        )
+        ledger.execute("CREATE TRIGGER refuse BEFORE UPDATE ON work_items FOR EACH ROW EXECUTE FUNCTION refuse()")
+
+    def make(self, session_id: str) -> None:
+        self.ledger.execute("INSERT INTO bad VALUES (:id)", id=session_id)
+        self.ledger.blamed.add(session_id)
+
+    def make_all_good(self) -> None:
+        self.ledger.execute("DELETE FROM bad")
 
 
 def imagine_outcome(random: Random, scheduled: datetime, status: str) -> dict[str, Any]:

@@ -2,48 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from random import Random
 from typing import Any
 
 import pytest
 
 from tests.processing.faults.children import die, end, start, tell, work_off
-from tests.processing.faults.ledger import Ledger
+from tests.processing.faults.ledger import Bad, Ledger
 from tqs.failpoints import POINTS
 
 INTAKE = [point for point in POINTS if point.startswith("intake.")]
 OF_AN_ERROR = [point for point in POINTS if point in ("queue.failing", "queue.failed")]
 OF_A_BATCH = [point for point in POINTS if point not in (*INTAKE, *OF_AN_ERROR)]
 KILLS = 200
-
-
-@pytest.fixture
-def bad(ledger: Ledger) -> Iterator[Bad]:
-    yield Bad(ledger)
-
-
-class Bad:
-    """Sessions that no processor can process, until they are made good."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.ledger = ledger
-        ledger.execute("CREATE TABLE bad (session_id uuid)")
-        ledger.execute(
-            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
-            "IF new.state = 'done' AND EXISTS (SELECT FROM bad WHERE session_id = new.session_id) THEN "
-            "RAISE EXCEPTION 'bad'; END IF; RETURN new; END $$"
-        )
-        ledger.execute(
-            "CREATE TRIGGER refuse BEFORE UPDATE ON work_items FOR EACH ROW EXECUTE FUNCTION refuse()"
-        )
-
-    def make(self, told: dict[str, Any]) -> None:
-        self.ledger.execute("INSERT INTO bad VALUES (:id)", id=told["session_id"])
-        self.ledger.blamed.add(told["session_id"])
-
-    def make_all_good(self) -> None:
-        self.ledger.execute("DELETE FROM bad")
 
 
 def post(ledger: Ledger, random: Random, count: int) -> list[dict[str, Any]]:
@@ -94,7 +65,7 @@ def test_a_processor_killed_while_it_records_an_error(
 ) -> None:
     random = Random(point)
     for session in post(ledger, random, 6)[:2]:
-        bad.make(session)
+        bad.make(session["session_id"])
     assert die(work_off, environment, point)
     ledger.end_leases()
     assert die(work_off, environment, f"{point}:2")
@@ -118,7 +89,7 @@ def test_two_hundred_kills(ledger: Ledger, environment: dict[str, str], bad: Bad
         else:
             bodies = post(ledger, random, random.randint(1, 8))
             if point.startswith(("queue.failing", "queue.failed")) or random.random() < 0.1:
-                bad.make(random.choice(bodies))
+                bad.make(random.choice(bodies)["session_id"])
             kills += die(work_off, environment, point)
         if random.random() < 0.5:
             ledger.end_leases()
