@@ -13,8 +13,10 @@ from contextlib import suppress
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Any
 
-from processing import batch, drain, processor, queue
+from processing import batch, processor, queue
+from processing.drain import drain
 from processing.intake import take_sessions
+from processing.models import SessionModels
 from processing.posted import PostedSession
 from records.engine import connect
 from tqs import failpoints
@@ -69,21 +71,23 @@ def tell(bodies: list[dict[str, Any]]) -> None:
 
 
 def work_off_later(point: str, says: Any) -> None:
-    """`tqs process` that stands still at a point until SIGCONT, as a machine that is out of memory may make it."""
-    for module in (batch, drain, queue):
-        if hasattr(module, "reach"):
-            module.reach = _stand_still(point, says)
-    work_off()
+    """Work off what waits, but stand still at a point until SIGCONT, as a machine without memory may make it do.
+
+    says: is told in the end what was done.
+    """
+    batch.reach = queue.reach = _stand_still(point)  # type: ignore[attr-defined]
+    settings = load_settings()
+    engine = connect(settings).app
+    says.send(drain(engine, settings, SessionModels(engine, settings)))
 
 
-def _stand_still(point: str, says: Any) -> Callable[[str], None]:
+def _stand_still(point: str) -> Callable[[str], None]:
     stood = False
 
     def reach(name: str) -> None:
         nonlocal stood
         if name == point and not stood:
             stood = True
-            says.send("here")
             os.kill(os.getpid(), signal.SIGSTOP)
 
     return reach
@@ -96,5 +100,3 @@ def _begin(job: Callable[..., None], environment: dict[str, str], *arguments: An
     with open(os.devnull, "w") as nowhere, suppress(OSError):
         os.dup2(nowhere.fileno(), 1)
     job(*arguments)
-
-

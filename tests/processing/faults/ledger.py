@@ -89,6 +89,7 @@ class Ledger:
 
     def execute(self, statement: str, **values: Any) -> None:
         with self.engine.begin() as connection:
+            connection.execute(text("SET LOCAL synchronous_commit = off"))  # also where all others wait
             connection.execute(text(statement), values)
 
     def end_leases(self) -> None:
@@ -98,6 +99,11 @@ class Ledger:
                 f"UPDATE {table} SET leased_until = leased_until - interval '1 hour', "
                 "not_before = not_before - interval '1 hour' WHERE state = 'pending'"
             )
+
+    def forgive_mails_tried_again(self) -> None:
+        """Somebody may have ended, or been cut off, after such a mail was taken and before that was recorded."""
+        again = self.rows("SELECT message_id FROM email_reports WHERE attempts > 1")
+        self.unheard |= {row["message_id"] for row in again}
 
     def check(self) -> None:
         """Once all was worked off: stored once, scored as from scratch, predicted, reported once, nobody blamed."""

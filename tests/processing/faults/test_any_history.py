@@ -12,7 +12,14 @@ from unittest import mock
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from pydantic import SecretStr
 
 from processing import batch, intake, queue
@@ -117,7 +124,9 @@ class History(RuleBasedStateMachine):
         wrong = [*({**told, "subject": 5} for told in good[:1]), *({**t, "student_id": "x"} for t in self.stored()[:1])]
         taken = take_batch(self.ledger.engine, [*wrong, *good, *good[:1]], "tests")
         assert taken.accepted == len(good)
-        assert [(refused.index, refused.status) for refused in taken.refused] == list(enumerate((400, 409)))[: len(wrong)]
+        assert [(refused.index, refused.status) for refused in taken.refused] == list(enumerate((400, 409)))[
+            : len(wrong)
+        ]
         self.ledger.accept(*good)
 
     @rule(point=st.sampled_from(OF_INTAKE))
