@@ -68,7 +68,7 @@ class Ledger:
         return told | imagine_outcome(random, datetime.fromisoformat(told["scheduled_time"]), random.choice(OUTCOMES))
 
     def tell(self, *bodies: dict[str, Any], engine: Engine | None = None) -> list[int]:
-        """Post, and remember what was accepted; the statuses. Raises where no answer comes: nothing is promised then."""
+        """Post, and remember what was accepted; the statuses. Raises where no answer comes: nothing is promised."""
         posted = [PostedSession.model_validate(body) for body in bodies]
         answers = take_sessions(engine or self.engine, posted, "tests")
         statuses = [answer.status if isinstance(answer, Refusal) else 202 for answer in answers]
@@ -156,7 +156,9 @@ class Ledger:
             sessions[row["tutor_id"]].append(row)
         for tutor, rows in sessions.items():
             if rows:
-                now = max(clock["now"], stored[tutor]["last_calculated_at"])
+                # What was told counts, also where the clock was set back since.
+                heard = [row[name] for row in rows for name in ("recorded_at", "outcome_recorded_at") if row[name]]
+                now = max(clock["now"], stored[tutor]["last_calculated_at"], *heard) + timedelta(microseconds=1)
                 assert is_score(stored[tutor], score_from_scratch(rows, now)), tutor
                 assert is_score(history[tutor], stored[tutor]), tutor
 

@@ -10,7 +10,7 @@ from typing import Any
 from unittest import mock
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -75,11 +75,11 @@ class History(RuleBasedStateMachine):
         self.ledger = place.begin()
         self.kills = 0
         self.unanswered: list[dict[str, Any]] = []
-        self.failed = set[str]()
 
-    @initialize(seed=st.integers(0, 2**32))
-    def choose(self, seed: int) -> None:
+    @initialize(seed=st.integers(0, 2**32), last=st.sampled_from(OF_PROCESSING))
+    def choose(self, seed: int, last: str) -> None:
         self.random = Random(seed)
+        self.last = last
         self.ledger.hire(2)
 
     def new(self, most: int) -> list[dict[str, Any]]:
@@ -147,8 +147,9 @@ class History(RuleBasedStateMachine):
         self.place.process()
 
     @precondition(lambda self: self.kills < MOST_KILLS)
-    @rule(point=st.sampled_from(OF_PROCESSING), time=st.integers(1, 3), lease_ends=st.booleans())
+    @rule(point=st.sampled_from(OF_PROCESSING), time=st.sampled_from((1, 1, 2, 3)), lease_ends=st.booleans())
     def kill_the_processor(self, point: str, time: int, lease_ends: bool) -> None:
+        self.post(2)
         with at(point, time, kill):
             try:
                 self.place.process()
@@ -200,6 +201,7 @@ class History(RuleBasedStateMachine):
         if self.unanswered:
             self.post_again_what_was_not_answered()
         self.make_good()
+        self.kill_the_processor(self.last, 1, True)
         for _ in range(LAST_ROUNDS):
             self.wait(PAUSE_AND_MORE)
             self.process()
@@ -287,6 +289,7 @@ def test_any_history(place: Place, histories: int) -> None:
             max_examples=histories,
             stateful_step_count=20,
             deadline=None,
+            phases=[Phase.generate],  # to shrink a history takes many minutes
             suppress_health_check=list(HealthCheck),
             print_blob=True,
         ),
