@@ -93,7 +93,7 @@ def _process(
     mine = [item for item in items if item.tutors <= tutors]
     busy = [item for item in items if not item.tutors <= tutors]
     sessions = [item.session_id for item in mine]
-    now = connection.execute(_NOW, {"sessions": [str(key) for key in sessions]}).scalar_one()
+    now = connection.scalar(text("SELECT clock_timestamp()"))
     before = read_figures(connection, tutors)
     if tutors:
         score_tutors_within(limited.use(), now, tutors=sorted(map(str, tutors)))
@@ -108,12 +108,3 @@ def _process(
     given_back = release(connection, claim, busy, pause_s=BUSY_PAUSE_S)
     reach("batch.finished")
     return BatchReport(processed, given_back, mails)
-
-
-# What was told counts, also where the clock was set back since.
-_NOW: Final = text(
-    """
-    SELECT greatest(clock_timestamp(), max(greatest(recorded_at, outcome_recorded_at)) + interval '1 microsecond')
-    FROM sessions WHERE id = ANY(CAST(:sessions AS uuid[]))
-    """
-)

@@ -19,11 +19,11 @@ from pydantic import (
     field_validator,
 )
 
+from records.known import CLOCKS_DIFFER
 from records.tables.sessions import EARLIEST_YEAR
 
 MOST_SESSIONS: Final = 1_000  # of a batch
 FURTHEST_AHEAD: Final = timedelta(days=731)  # two years, a leap year among them
-CLOCKS_DIFFER: Final = timedelta(minutes=5)  # by which a caller's clock may be ahead of ours
 _EARLIEST: Final = datetime(EARLIEST_YEAR, 1, 1, tzinfo=UTC)
 _EARLIEST_BOOKING: Final = datetime(EARLIEST_YEAR - 10, 1, 1, tzinfo=UTC)
 _ISO: Final = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d([.,]\d+)?)?([Zz]|[+-]\d\d:?\d\d)?", re.ASCII)

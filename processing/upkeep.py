@@ -14,7 +14,7 @@ from records.work import wake_processor
 from reports.contents import Notice
 from reports.queueing import queue_notice
 from reports.upkeep import MOST_ERRORS, notice_failed_mails
-from scoring.tutors import score_tutors
+from scoring.tutors import SCORED_AS_OF, score_tutors
 from tqs.settings import Settings
 
 AT_ONCE: Final = 500  # tutors; their sessions wait meanwhile
@@ -126,10 +126,9 @@ _ERRORS: Final = text(
     """
 )
 _UNSCORED: Final = text(
-    """
-    SELECT t.id::text FROM tutors t WHERE NOT EXISTS (
-        SELECT FROM tutor_score_history h
-        WHERE h.tutor_id = t.id AND h.day = (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date)
+    f"""
+    SELECT t.id::text FROM tutors t LEFT JOIN tutor_scores old ON old.tutor_id = t.id WHERE NOT EXISTS (
+        SELECT FROM tutor_score_history h WHERE h.tutor_id = t.id AND h.day = ({SCORED_AS_OF} AT TIME ZONE 'UTC')::date)
     ORDER BY t.id
     """
 )

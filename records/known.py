@@ -5,9 +5,11 @@ greatest() and coalesce() pass over nulls: a null `recorded_at` means that we we
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 ASSUMED_DURATION_MINUTES: Final = 60  # when a session without a length counts as over
+CLOCKS_DIFFER: Final = timedelta(minutes=5)  # by which another clock may be ahead of ours
 
 BOOKING_KNOWN: Final = "greatest(s.booked_at, s.recorded_at)"  # null: always
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from features.catalogue_tutor import HIGH_RISK_PERCENT, WINDOW_DAYS
-from records.known import FEW_RESCHEDULES, RECORD_KNOWN
+from records.known import CLOCKS_DIFFER, FEW_RESCHEDULES, RECORD_KNOWN
 from records.locking import run_alone, run_in_part
 from records.people import NEXT_CHANGE
 
@@ -36,8 +36,8 @@ def score_tutors(engine: Engine, now: datetime, *, tutors: Sequence[str] | None 
     is that of `now` in UTC. Where the figures of 30 days change, on which match predictions rest, so do the tutor's
     inputs.
 
-    Of two runs at once the second waits and then reads what is there by then. Scores never go back: where one of these
-    tutors was scored as of a later moment already, that moment is taken for `now`.
+    Of two runs at once the second waits and then reads what is there by then. Scores never go back: a tutor who was
+    scored as of a later moment already is scored as of that one, unless no clock can have come there yet.
     """
     with engine.begin() as connection:
         return score_tutors_within(connection, now, tutors=tutors)
@@ -51,10 +51,8 @@ def score_tutors_within(connection: Connection, now: datetime, *, tutors: Sequen
     else:
         run_in_part(connection, "score tutors")
         connection.execute(_LOCK, asked)
-    # A statement of its own each: what others stored before the lock was granted is seen.
-    latest = connection.scalar(_LATEST, asked)
-    moment = now if latest is None else max(now, latest)
-    row = connection.execute(_STATEMENT, {"now": moment, **asked}).one()
+    # A statement of its own: what others stored before the lock was granted is seen.
+    row = connection.execute(_STATEMENT, {"now": now, **asked}).one()
     return ScoreReport(row.computed, row.written, row.computed - row.written, row.high_risk)
 
 
@@ -68,7 +66,7 @@ def lock_free_tutors(connection: Connection, tutors: Sequence[str]) -> set[UUID]
 
 
 def _window_counts(days: int) -> str:
-    inside = f"scheduled_time > :now - interval '{24 * days} hours'"
+    inside = f"scheduled_time > as_of - interval '{24 * days} hours'"
     return f"""
         count(*) FILTER (WHERE {inside})::int AS total_sessions_{days}d,
         count(*) FILTER (WHERE {inside} AND by_tutor)::int AS tutor_reschedules_{days}d"""
@@ -92,46 +90,51 @@ _SCORES: Final = [
 _MATCH_FIGURES: Final = ("total_sessions_30d", "tutor_reschedules_30d", "is_high_risk")
 
 
-def _upsert(table: str, key: str, values: str, also: dict[str, str]) -> str:
-    """Insert the scores, rewriting only rows that differ; one row for each that was written."""
+def _upsert(table: str, key: str, values: str, also: dict[str, str], differs: str = "false") -> str:
+    """Insert the scores, rewriting only rows that differ, or where `differs`; one row for each that was written."""
     columns = ", ".join(_SCORES)
     old = ", ".join(f"old.{name}" for name in _SCORES)
     new = ", ".join(f"new.{name}" for name in _SCORES)
-    changes = ", ".join([*(f"{name} = excluded.{name}" for name in _SCORES), *(f"{k} = {v}" for k, v in also.items())])
+    changes = ", ".join(f"{name} = excluded.{name}" for name in [*_SCORES, *also])
     return f"""
         INSERT INTO {table} ({key}, {columns}{"".join(f", {name}" for name in also)})
         SELECT {values}, {new}{"".join(f", {value}" for value in also.values())}
         FROM scored new LEFT JOIN {table} old ON ({", ".join(f"old.{k.strip()}" for k in key.split(","))}) = ({values})
-        WHERE old.tutor_id IS NULL OR ({old}) IS DISTINCT FROM ({new})
+        WHERE old.tutor_id IS NULL OR ({old}) IS DISTINCT FROM ({new}) OR {differs}
         ORDER BY new.tutor_id
         ON CONFLICT ({key}) DO UPDATE SET {changes}
         RETURNING 1"""
 
+
+# The moment as of which a tutor is scored, with the scores there are (`old`; none, where never scored) and :now.
+_AHEAD: Final = f"interval '{CLOCKS_DIFFER.total_seconds():g} seconds'"
+SCORED_AS_OF: Final = f"""CASE WHEN old.last_calculated_at > :now
+    AND old.last_calculated_at <= clock_timestamp() + {_AHEAD} THEN old.last_calculated_at ELSE :now END"""
 
 _ASKED: Final = "CAST(:tutors AS uuid[]) IS NULL OR {id} = ANY(CAST(:tutors AS uuid[]))"
 _LOCK: Final = text(f"SELECT FROM tutors WHERE {_ASKED.format(id='id')} ORDER BY id FOR NO KEY UPDATE")
 _LOCK_FREE: Final = text(
     f"SELECT id FROM tutors WHERE {_ASKED.format(id='id')} ORDER BY id FOR NO KEY UPDATE SKIP LOCKED"
 )
-_LATEST: Final = text(f"SELECT max(last_calculated_at) FROM tutor_scores WHERE {_ASKED.format(id='tutor_id')}")
 _STATEMENT: Final = text(
     f"""
     WITH asked AS (
-        SELECT id AS tutor_id FROM tutors WHERE {_ASKED.format(id="id")}
+        SELECT id AS tutor_id, {SCORED_AS_OF} AS as_of
+        FROM tutors LEFT JOIN tutor_scores old ON old.tutor_id = id WHERE {_ASKED.format(id="id")}
     ), session AS (
-        SELECT s.tutor_id, s.scheduled_time, s.status = 'no_show' AS no_show,
+        SELECT s.tutor_id, as_of, s.scheduled_time, s.status = 'no_show' AS no_show,
             coalesce(r.initiator = 'tutor', false) AS by_tutor
         FROM asked JOIN sessions s USING (tutor_id)
         {FEW_RESCHEDULES}
         WHERE s.status <> 'scheduled'
-            AND s.scheduled_time > :now - interval '{24 * max(WINDOW_DAYS)} hours' AND s.scheduled_time <= :now
-            AND {RECORD_KNOWN} < :now
+            AND s.scheduled_time > as_of - interval '{24 * max(WINDOW_DAYS)} hours' AND s.scheduled_time <= as_of
+            AND {RECORD_KNOWN} < as_of
     ), counted AS (
         SELECT tutor_id, {",".join(_window_counts(days) for days in WINDOW_DAYS)},
         count(*) FILTER (WHERE no_show)::int AS no_shows_{max(WINDOW_DAYS)}d
         FROM session GROUP BY tutor_id
     ), counts AS (
-        SELECT tutor_id, {", ".join(f"coalesce({name}, 0) AS {name}" for name in _COUNTS)}
+        SELECT tutor_id, as_of, {", ".join(f"coalesce({name}, 0) AS {name}" for name in _COUNTS)}
         FROM asked LEFT JOIN counted USING (tutor_id)
     ), scored AS MATERIALIZED (
         SELECT *, {", ".join(f"100 * {_rate(days)} AS reschedule_rate_{days}d" for days in WINDOW_DAYS)},
@@ -140,9 +143,15 @@ _STATEMENT: Final = text(
             {HIGH_RISK_PERCENT}::float8 AS risk_threshold
         FROM counts
     ), written AS ({
-        _upsert("tutor_scores", "tutor_id", "new.tutor_id", {"last_calculated_at": ":now", "updated_at": "now()"})
+        _upsert(
+            "tutor_scores",
+            "tutor_id",
+            "new.tutor_id",
+            {"last_calculated_at": "new.as_of", "updated_at": "now()"},
+            differs="old.last_calculated_at > new.as_of",
+        )
     }), kept AS ({
-        _upsert("tutor_score_history", "tutor_id, day", "new.tutor_id, (:now AT TIME ZONE 'UTC')::date", {})
+        _upsert("tutor_score_history", "tutor_id, day", "new.tutor_id, (new.as_of AT TIME ZONE 'UTC')::date", {})
     }), other AS (
         SELECT t.id FROM tutors t JOIN scored new ON new.tutor_id = t.id
         LEFT JOIN tutor_scores old ON old.tutor_id = t.id

@@ -15,6 +15,7 @@ from pandera.errors import SchemaErrorReason, SchemaErrors
 from records.columns import STATUSES, TEACHING_STYLES
 from records.importing.form import Form
 from records.importing.parse import Problem
+from records.known import CLOCKS_DIFFER
 from records.tables.people import MAX_AGE, SEXES
 from records.tables.sessions import EARLIEST_YEAR, INITIATORS
 
@@ -99,7 +100,7 @@ def _column_checks(name: str) -> list[pa_check.Check]:
     if name in _TIMES:
         checks.append(_between(_EARLIEST_BOOKING if name != "valid_from" else pd.Timestamp(0), _END))
     if name in _TIMES_OF_TELLING:
-        checks.append(_between(_EARLIEST, _END))
+        checks.append(pa_check.Check(_is_told, error=f"a time between {_EARLIEST:%Y-%m-%d} and now"))
     return checks
 
 
@@ -111,6 +112,10 @@ def _between(start: pd.Timestamp, end: pd.Timestamp) -> pa_check.Check:
     return pa_check.Check.in_range(
         start, end, include_max=False, error=f"a time between {start:%Y-%m-%d} and {end:%Y-%m-%d}"
     )
+
+
+def _is_told(times: pd.Series[pd.Timestamp]) -> pd.Series[bool]:
+    return (times >= _EARLIEST) & (times <= pd.Timestamp.now("UTC").tz_localize(None) + CLOCKS_DIFFER)
 
 
 def _session_rules() -> list[tuple[tuple[str, ...], Any, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from sqlalchemy import text
 from processing.batch import HARD_LIMIT_S, BatchReport, OverrunError, process_batch
 from processing.models import SessionModels
 from processing.queue import Claim, WorkItem, claim_batch
+from processing.upkeep import keep_up
 from scoring.pairs import predict_pairs, students_to_predict
 from tests.processing.conftest import Plant
 from tests.scoring.conftest import serve
@@ -221,14 +222,19 @@ def test_a_session_that_changed_hands_waits_for_either_tutor(plant: Plant, tutor
         assert process(plant) == BatchReport(processed=0, busy=1, mails=0)
 
 
-def test_what_was_told_counts_also_where_the_clock_was_set_back(plant: Plant, tutor: str) -> None:
-    later = plant.now + timedelta(hours=2)
-    plant.promised(tutor, 0.5, "rescheduled", outcome_recorded_at=later)
+def test_a_time_of_telling_far_ahead_changes_nobodys_figures(plant: Plant, tutor: str) -> None:
+    other, third = plant.tutor(), plant.tutor()
+    plant.promised(other, 1)
+    plant.promised(tutor, 0.5, outcome_recorded_at=datetime(2090, 1, 1, tzinfo=UTC))
+    plant.session(third, 1)
 
     process(plant)
+    keep_up(plant.engine, plant.settings, datetime.now(UTC))
 
-    scores = plant.one("SELECT total_sessions_30d, tutor_reschedules_30d, last_calculated_at FROM tutor_scores")
-    assert scores == (9, 3, later + timedelta(microseconds=1))
+    scores = plant.rows("SELECT tutor_id::text, total_sessions_30d FROM tutor_scores")
+    assert dict(scores) == {tutor: 8, other: 1, third: 1}
+    assert plant.one("SELECT max(last_calculated_at) <= clock_timestamp() FROM tutor_scores") == (True,)
+    assert plant.one("SELECT max(day) <= current_date FROM tutor_score_history") == (True,)
 
 
 def test_a_batch_past_its_time_is_ended_and_leaves_nothing(plant: Plant, tutor: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -153,6 +153,27 @@ def test_windows_expire_without_an_event(plant: Plant) -> None:
     keep_up(plant.engine, plant.settings, plant.now + timedelta(days=40))
     assert plant.one(query.format(tutor)) == (0, 0, None, None, False)
     assert plant.rows(f"SELECT count(*) FROM tutor_score_history WHERE tutor_id = '{idle}'") == [(3,)]
+
+
+def test_nobody_is_scored_again_and_again_where_the_clock_was_wrong(
+    plant: Plant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tutor, other = plant.tutor(), plant.tutor()
+    now = datetime.now(UTC)
+    score_tutors(plant.engine, now + timedelta(days=2), tutors=[tutor])
+    # Of today where that is a minute ago, and else of the next day, as of which it stays.
+    score_tutors(plant.engine, now + timedelta(minutes=4), tutors=[other])
+    scored: list[str] = []
+
+    def score(engine: Any, now: Any, *, tutors: list[str]) -> Any:
+        scored.extend(tutors)
+        return score_tutors(engine, now, tutors=tutors)
+
+    monkeypatch.setattr("processing.upkeep.score_tutors", score)
+    for _ in range(2):
+        keep_up(plant.engine, plant.settings, now)
+
+    assert scored == [tutor]
 
 
 def test_a_tutor_is_scored_by_it_once_a_day(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,7 +26,10 @@ SESSION = {
     "original_time": "",
     "new_time": "",
     "cancelled_at": "",
+    "recorded_at": "",
+    "outcome_recorded_at": "",
 }
+SOON = datetime.now(UTC) + timedelta(minutes=30)
 MOVED = SESSION | {"status": "rescheduled", "completed_time": "", "initiator": "tutor"}
 TUTOR = {"id": "t1", "name": "Tom", "age": "40", "preferences_json": "", "is_active": "", "valid_from": ""}
 
@@ -78,6 +82,8 @@ BAD_SESSIONS: list[tuple[dict[str, str], str]] = [
     (MOVED | {"initiator": "parent"}, "initiator is 'parent'; expected one of tutor, student"),
     (MOVED | {"new_time": "2026-01-05T15:00:00Z"}, "new_time is not after original_time"),
     (MOVED | {"cancelled_at": "2025-12-31"}, "cancelled_at is before booked_at"),
+    ({"recorded_at": "1999-12-31"}, "recorded_at is '1999-12-31'; expected a time between 2000-01-01 and now"),
+    ({"outcome_recorded_at": f"{SOON:%Y-%m-%dT%H:%MZ}"}, f"outcome_recorded_at is '{SOON:%Y-%m-%dT%H:%MZ}'; expected"),
 ]
 
 

@@ -6,7 +6,7 @@ import itertools
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg2
@@ -67,6 +67,20 @@ def test_a_run_of_an_earlier_moment_takes_no_score_back(engine: Engine, records:
         (2, 1, LATER)
     ]
     assert report.written == 0
+
+
+def test_a_score_from_a_clock_that_was_wrong_is_made_anew(engine: Engine, records: Records) -> None:
+    ada, bob = records.tutor(1), records.tutor(2)
+    records.session(ada, datetime.now(UTC) - timedelta(days=1))
+    now = datetime.now(UTC)
+    wrong, ahead = now + timedelta(hours=2), now + timedelta(minutes=3)
+    score_tutors(engine, wrong, tutors=[ada])
+    score_tutors(engine, ahead, tutors=[bob])
+
+    score_tutors(engine, now)
+
+    scored = "SELECT tutor_id::text, total_sessions_7d, last_calculated_at FROM tutor_scores"
+    assert {row[0]: tuple(row[1:]) for row in records.rows(scored)} == {ada: (1, now), bob: (0, ahead)}
 
 
 def test_parts_of_different_tutors_go_on_beside_each_other(engine: Engine, records: Records) -> None:
