@@ -6,16 +6,18 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import psycopg2
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from processing.batch import HARD_LIMIT_S, OverrunError, process_batch
 from processing.models import SessionModels
 from processing.queue import Claim, WorkItem, claim_batch, claim_lost, give_up_lease, holding, record_error, release
 from records.engine import is_outage
+from scoring.sessions import Models
 from tqs.errors import TqsError
 from tqs.private_logs import describe_error
 from tqs.settings import Settings
@@ -27,8 +29,11 @@ CONFLICTS: Final = 3  # with others, one after the other, before a batch is give
 SOON_S: Final = 5.0  # until what the database could not do is tried again
 # SQLSTATEs by which no session is to blame: a deadlock or a lock that was not to be had,
 _CONFLICT: Final = ("40", "55")
+# a shortage that a smaller part may not meet with: of memory, of what is configured, of a statement's time,
+_SHORTAGE: Final = ("53200", "53400", "57014")
 # and a database that cannot be used: connections, a server that only reads, resources, shutdown, I/O.
 _TROUBLE: Final = ("08", "25", "53", "57", "58")
+_MACHINE: Final = (OSError, MemoryError, PoolTimeoutError)  # not to blame on a session either
 
 
 @dataclass(slots=True)
@@ -55,19 +60,22 @@ def drain(
 ) -> DrainReport:
     """Process all that is due. Safe to run twice at once, and to be killed anywhere.
 
-    stop: asked between batches, and between the parts of one that failed. progress: called after each.
+    stop: asked before each batch, and between the parts of one that failed. progress: called after each.
 
     Raises
     ------
-    DBAPIError, psycopg2.Error
-        where the database fails for a reason that no session is to blame for; what was being worked on is claimed again
-        at once, or when its lease has run out.
+    Exception
+        whatever no session is to blame for: a database or machine that is in trouble, models that cannot be read,
+        sessions of several tutors that all fail alike. What was claimed is given back for a few seconds or, where the
+        database does not answer, claimed again when its lease has run out.
     """
     total = DrainReport()
     idle = False
-    while not (idle or stop()):
+    while not idle:
         idle = True
         for claim in (claim_batch, claim_lost):
+            if stop():
+                return total
             claimed = claim(engine)
             if not claimed.items:
                 continue
@@ -90,31 +98,41 @@ class _Work:
 
     def run(self) -> DrainReport:
         report = DrainReport()
-        parts: list[Sequence[WorkItem]] = [self.claim.items]
-        while parts:
-            part = parts.pop()
-            try:
-                self._process(part, report)
-            except OverrunError as error:
-                log.error("%s: its sessions are tried again one by one", error)
-                break  # the lease is not renewed any more
-            except (DBAPIError, psycopg2.Error) as error:
-                if _state(error).startswith(_CONFLICT):
-                    report.released += self._release(part, SOON_S)
-                elif is_outage(error) or _state(error).startswith(_TROUBLE):
-                    self._leave([*part, *_flat(parts)], error)
-                    raise
-                else:
-                    parts += self._halve_or_blame(part, error, report)
-            except Exception as error:  # noqa: BLE001  # whatever is wrong with one must not hold up the others
-                parts += self._halve_or_blame(part, error, report)
-            if parts and (self.stop() or time.monotonic() - self.claim.since > SOFT_LIMIT_S):
-                report.released += self._release(_flat(parts))
-                break
+        left: list[Sequence[WorkItem]] = [self.claim.items]
+        blamed: list[tuple[WorkItem, Exception]] = []
+        try:
+            models = self.models.current()
+            while left:
+                part = left.pop()
+                try:
+                    self._process(part, models, report)
+                except OverrunError as error:
+                    log.error("%s: its sessions are tried again one by one", error)
+                    left.clear()  # the lease is not renewed any more
+                except Exception as error:
+                    if self._is_trouble(error):
+                        left.append(part)
+                        raise
+                    if len(part) > 1:
+                        half = len(part) // 2
+                        left += [part[half:], part[:half]]
+                    elif _may_pass(error):
+                        report.released += self._put_off(part, error)
+                    else:
+                        blamed.append((part[0], error))
+                if left and (self.stop() or time.monotonic() - self.claim.since > SOFT_LIMIT_S):
+                    break
+            if report == DrainReport() and _is_one_for_all(blamed):
+                raise blamed[0][1]
+        except Exception:
+            self._leave([*_flat(left), *(item for item, _ in blamed)])
+            raise
+        for item, error in blamed:
+            self._blame(item, error, report)
+        report.released += self._release(_flat(left))
         return report
 
-    def _process(self, part: Sequence[WorkItem], report: DrainReport) -> None:
-        models = self.models.current()
+    def _process(self, part: Sequence[WorkItem], models: Models, report: DrainReport) -> None:
         for attempt in range(1, CONFLICTS + 1):
             try:
                 done = process_batch(self.engine, self.settings, models, self.claim, part)
@@ -127,34 +145,62 @@ class _Work:
                 report.mails += done.mails
                 return
 
-    def _halve_or_blame(
-        self, part: Sequence[WorkItem], error: Exception, report: DrainReport
-    ) -> list[Sequence[WorkItem]]:
-        """The halves of a part that failed; where it is one session, the error is its own."""
-        if len(part) > 1:
-            half = len(part) // 2
-            return [part[half:], part[:half]]
-        log.error("session %s could not be processed\n%s", part[0].session_id, "\n".join(describe_error(error)))
-        if record_error(self.engine, self.claim, part[0], _name(error)):
+    def _is_trouble(self, error: Exception) -> bool:
+        """Whether it is no session's error, and would come again with any other."""
+        if not isinstance(error, DBAPIError | psycopg2.Error):
+            return isinstance(error, _MACHINE)
+        if is_outage(error):
+            return not self._is_back()
+        return _state(error).startswith(_TROUBLE) and _state(error) not in _SHORTAGE
+
+    def _is_back(self) -> bool:
+        """Whether only a connection was lost."""
+        try:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("SELECT 1")
+        except (DBAPIError, psycopg2.Error):
+            return False
+        return True
+
+    def _put_off(self, part: Sequence[WorkItem], error: Exception) -> int:
+        """Give back one session that did not get through even by itself, for now."""
+        log.warning("session %s waits: %s", part[0].session_id, _name(error))
+        if not is_outage(error):
+            return self._release(part, SOON_S)
+        with self.engine.begin() as connection:  # where each connection is lost with it, it is given up in the end
+            return give_up_lease(connection, self.claim, part)
+
+    def _blame(self, item: WorkItem, error: Exception, report: DrainReport) -> None:
+        log.error("session %s could not be processed\n%s", item.session_id, "\n".join(describe_error(error)))
+        if record_error(self.engine, self.claim, item, _name(error)):
             report.failed += 1
         else:
             report.delayed += 1
-        return []
 
     def _release(self, items: Sequence[WorkItem], pause_s: float = 0.0) -> int:
+        if not items:
+            return 0
         with self.engine.begin() as connection:
             return release(connection, self.claim, items, pause_s=pause_s)
 
-    def _leave(self, items: Sequence[WorkItem], error: DBAPIError | psycopg2.Error) -> None:
+    def _leave(self, items: Sequence[WorkItem]) -> None:
         """Let others have what is left, if the database answers; else the lease runs out."""
         try:
-            if is_outage(error):
-                with self.engine.begin() as connection:
-                    give_up_lease(connection, self.claim, items)
-            else:
-                self._release(items, SOON_S)
+            self._release(items, SOON_S)
         except (DBAPIError, psycopg2.Error) as another:
             log.warning("%d sessions wait for their lease to run out: %s", len(items), type(another).__name__)
+
+
+def _may_pass(error: Exception) -> TypeGuard[DBAPIError | psycopg2.Error]:
+    """Whether the same session may go well another time, unchanged."""
+    if not isinstance(error, DBAPIError | psycopg2.Error):
+        return False
+    return is_outage(error) or _state(error).startswith((*_CONFLICT, *_SHORTAGE))
+
+
+def _is_one_for_all(blamed: Sequence[tuple[WorkItem, Exception]]) -> bool:
+    """Whether sessions of several tutors failed, all in the same way."""
+    return len({item.tutor_id for item, _ in blamed}) > 1 and len({_name(error) for _, error in blamed}) == 1
 
 
 def _add(total: DrainReport, report: DrainReport) -> None:

@@ -19,7 +19,7 @@ from typing import Final
 from sqlalchemy import Engine
 
 from modelling.canary import check_artifact
-from processing.drain import drain
+from processing.drain import DrainReport, drain
 from processing.models import SessionModels
 from processing.upkeep import keep_up
 from records.engine import explain_outage, open_databases
@@ -55,7 +55,7 @@ def run_processor(engine: Engine, settings: Settings, stop: Event) -> None:
 def _process(engine: Engine, settings: Settings, models: SessionModels, stop: Event, listener: Listener) -> None:
     """Process what is due, then wait until there may be more."""
     done = drain(engine, settings, models, stop=stop.is_set)
-    if done.processed or done.delayed or done.failed:
+    if done != DrainReport():
         log.info("%s", done)
     if not stop.is_set():
         listener.wait(POLL_S)

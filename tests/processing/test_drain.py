@@ -13,6 +13,7 @@ import psycopg2
 import pytest
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 import processing.batch
 from processing.drain import DrainReport
@@ -122,29 +123,64 @@ def test_a_conflict_with_others_is_tried_again_at_once(plant: Plant, fault: Any,
     assert states(plant) == [("done", 1, 0)]
 
 
-def test_what_goes_on_conflicting_is_given_back_for_five_seconds(plant: Plant, fault: Any) -> None:
-    session = plant.promised(plant.tutor(), 0.5)
-    fault(failing(DEADLOCK))
+@pytest.mark.parametrize("code", [DEADLOCK, "55P03", "53200", "53400", "57014"])
+def test_what_goes_on_conflicting_or_is_too_much_is_given_back_for_five_seconds_and_no_other(
+    plant: Plant, fault: Any, code: str
+) -> None:
+    tutor = plant.tutor()
+    bad, *_ = [plant.promised(tutor, 0.5) for _ in range(5)]
+    happen = failing(code)
+    fault(lambda connection, among: happen(connection, among) if bad in among else None)
 
-    assert plant.drain() == DrainReport(released=1)
+    assert plant.drain() == DrainReport(processed=4, released=1)
 
-    [pause] = plant.item(session, "extract(epoch FROM not_before - updated_at)::float8")
+    [pause] = plant.item(bad, "extract(epoch FROM not_before - updated_at)::float8")
     assert pause == pytest.approx(5, abs=0.05)
-    assert states(plant) == [("pending", 0, 0)]
+    assert states(plant) == [("done", 1, 0), ("pending", 0, 0)]
 
 
 def test_a_lost_connection_is_no_sessions_error(plant: Plant, fault: Any) -> None:
     tutor = plant.tutor()
-    for _ in range(3):
+    for _ in range(8):
         plant.promised(tutor, 0.5)
-    fault(lambda connection, _: cut(connection) if connection else None)
+    batches: list[int] = []
 
+    def happen(connection: Connection, among: list[UUID]) -> None:
+        batches.append(len(among))
+        if len(batches) == 1:
+            cut(connection)
+
+    fault(happen)
+
+    assert plant.drain() == DrainReport(processed=8)
+    assert batches == [8, 4, 4]
+    assert states(plant) == [("done", 1, 0)]
+
+
+def test_a_database_that_goes_away_leaves_the_sessions_to_their_lease(
+    plant: Plant, fault: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        plant.promised(plant.tutor(), 0.5)
+    answers = plant.engine.connect
+
+    def refuse() -> Any:
+        raise OperationalError("SELECT", {}, psycopg2.OperationalError("nobody answers"))
+
+    def go_away(connection: Connection, _: list[UUID]) -> None:
+        monkeypatch.setattr(plant.engine, "connect", refuse)
+        cut(connection)
+
+    fault(go_away)
     with pytest.raises(OperationalError):
         plant.drain()
-    assert states(plant) == [("pending", 1, 0)]  # lost once: each is tried alone from now on
-    assert plant.rows("SELECT FROM tutor_scores") == []
+    monkeypatch.setattr(plant.engine, "connect", answers)
 
+    assert states(plant) == [("pending", 1, 0)]
+    assert plant.rows("SELECT FROM tutor_scores") == []
     fault(lambda *_: None)
+    assert plant.drain() == DrainReport()
+    plant.end_leases()
     assert plant.drain() == DrainReport(processed=3)
     assert states(plant) == [("done", 2, 0)]
 
@@ -154,16 +190,13 @@ def test_a_session_that_ends_whoever_works_on_it_is_given_up_at_last(plant: Plan
     bad, good = plant.promised(tutor, 0.5), plant.promised(tutor, 0.5)
     fault(lambda connection, among: cut(connection) if bad in among else None)
     for _ in range(MOST_LOST):
-        with pytest.raises(OperationalError):
-            plant.drain()
-
-    plant.drain()
+        plant.drain()
 
     assert plant.item(bad, "state, attempts, errors") == ("failed", MOST_LOST, 0)
     assert plant.item(good, "state, errors") == ("done", 0)
 
 
-@pytest.mark.parametrize("code", ["53100", "53200", "25006"], ids=["disk full", "no memory", "read only"])
+@pytest.mark.parametrize("code", ["53100", "53300", "25006"], ids=["disk full", "no connection left", "read only"])
 def test_a_database_that_cannot_be_used_is_no_sessions_error(plant: Plant, fault: Any, code: str) -> None:
     session = plant.promised(plant.tutor(), 0.5)
     fault(failing(code, times=1))
@@ -176,6 +209,69 @@ def test_a_database_that_cannot_be_used_is_no_sessions_error(plant: Plant, fault
     assert pause == pytest.approx(5, abs=0.05)
     plant.forget_pauses()
     assert plant.drain() == DrainReport(processed=1)
+
+
+@pytest.mark.parametrize("kind", [OSError, MemoryError, PoolTimeoutError])
+def test_a_machine_in_trouble_is_no_sessions_error(plant: Plant, fault: Any, kind: type[Exception]) -> None:
+    tutor = plant.tutor()
+    sessions = [plant.promised(tutor, 0.5) for _ in range(4)]
+
+    def happen(*_: object) -> None:
+        raise kind
+
+    for _ in range(5):
+        fault(happen)
+        with pytest.raises(kind):
+            plant.drain()
+        assert states(plant) == [("pending", 0, 0)]
+        [pause] = plant.item(sessions[0], "extract(epoch FROM not_before - updated_at)::float8")
+        assert pause == pytest.approx(5, abs=0.05)
+        plant.forget_pauses()
+    fault(lambda *_: None)
+    assert plant.drain() == DrainReport(processed=4)
+
+
+def test_models_that_cannot_be_read_are_no_sessions_error(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
+    tutor = plant.tutor()
+    for _ in range(4):
+        plant.promised(tutor, 0.5)
+
+    def fail(*_: object, **__: object) -> None:
+        raise ValueError("no model")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("processing.models.load_served_model", fail)
+        for _ in range(5):
+            with pytest.raises(ValueError, match="no model"):
+                plant.drain()
+            assert states(plant) == [("pending", 0, 0)]
+            plant.forget_pauses()
+    assert plant.drain() == DrainReport(processed=4)
+
+
+def test_what_all_sessions_of_several_tutors_fail_with_is_none_of_theirs(plant: Plant, fault: Any) -> None:
+    for _ in range(3):
+        tutor = plant.tutor()
+        plant.promised(tutor, 0.5)
+        plant.promised(tutor, 1.5)
+    fault(refuse_secret)
+    for _ in range(5):
+        with pytest.raises(KeyError):
+            plant.drain()
+        assert states(plant) == [("pending", 0, 0)]
+        plant.forget_pauses()
+
+    fault(lambda connection, among: refuse_secret() if len(among) > 1 else None)
+    assert plant.drain() == DrainReport(processed=6)
+
+
+def test_what_all_sessions_of_one_tutor_fail_with_is_theirs(plant: Plant, fault: Any) -> None:
+    tutor = plant.tutor()
+    for _ in range(3):
+        plant.promised(tutor, 0.5)
+    fault(refuse_secret)
+    assert plant.drain() == DrainReport(delayed=3)
+    assert states(plant) == [("pending", 1, 1)]
 
 
 def test_it_stops_between_batches_and_between_parts(plant: Plant, fault: Any) -> None:
