@@ -5,19 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from threading import Barrier, local
 from typing import Any
 from uuid import UUID
 
 import psycopg2
 import pytest
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 import processing.batch
 from processing.drain import DrainReport
-from processing.queue import MOST_LOST, claim_batch
+from processing.queue import MOST_LOST, Claim, claim_batch
 from tests.processing.conftest import Plant
 from tqs.errors import TqsError
 
@@ -323,14 +323,23 @@ def test_the_sessions_of_a_batch_past_its_time_are_tried_one_by_one(
 def test_two_at_once_do_each_session_once(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
     tutors = [plant.tutor() for _ in range(4)]
     for number in range(60):
-        plant.promised(tutors[number % 4], 0.5)
-    monkeypatch.setattr("processing.drain.claim_batch", partial(claim_batch, most=1))  # and the rest of its tutor
+        plant.promised(tutors[number // 15], 0.5)
+    both, first = Barrier(2), local()
+
+    def claim(engine: Engine) -> Claim:
+        claimed = claim_batch(engine, most=1)  # and the rest of its tutor
+        if not hasattr(first, "claimed"):
+            first.claimed = {item.tutor_id for item in claimed.items}
+            assert len(first.claimed) == 1
+            both.wait(60)  # each has a tutor of its own, and the rest is there for both
+        return claimed
+
+    monkeypatch.setattr("processing.drain.claim_batch", claim)
     with ThreadPoolExecutor(2) as pool:
         reports = list(pool.map(lambda _: plant.drain(), range(2)))
-    plant.forget_pauses()  # of those whose tutor the other one had
-    reports.append(plant.drain())
 
     assert sum(report.processed for report in reports) == 60
+    assert min(report.processed for report in reports) >= 15
     assert states(plant) == [("done", 1, 0)]
     assert plant.rows("SELECT total_sessions_7d FROM tutor_scores") == [(15,)] * 4
 
