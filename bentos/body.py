@@ -39,8 +39,8 @@ class ClientGone(Exception):  # noqa: N818  # nobody is left to be told of an er
 class Unproven:
     """The bodies that are arriving from senders who have shown nothing yet: never more than `most` bytes in all.
 
-    What is too much ends the reading of the body that has been arriving longest. A sender who means it sends at once,
-    so however many others hold theirs back, this one is never among them.
+    What is too much ends the reading of the body that has been arriving longest. However many others hold theirs back,
+    a body that is sent at once is not among them; a slow one is, where so much has begun to arrive since.
     """
 
     def __init__(self, most: int) -> None:
@@ -50,12 +50,16 @@ class Unproven:
 
     def hold(self, reading: asyncio.Timeout, size: int) -> None:
         """Of the body that is read within `reading` there are `size` bytes."""
+        now = asyncio.get_running_loop().time()
+        if (reading.when() or now) <= now:  # it has been ended, but may get a part more before it learns of it
+            return
         self._bytes += size - self._held.get(reading, 0)
         self._held[reading] = size
         while self._bytes > self._most:
             longest = next(iter(self._held))
             self.release(longest)
-            longest.reschedule(asyncio.get_running_loop().time())
+            if not longest.expired():
+                longest.reschedule(now)
 
     def release(self, reading: asyncio.Timeout) -> None:
         """The body is whole, or is no longer read."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import threading
@@ -116,6 +117,49 @@ def test_bodies_of_strangers_are_bounded_together_and_who_sends_at_once_is_taken
         assert status == {0: 408}
         for task in slow[1:]:
             task.cancel()
+
+    run_coroutine(run())
+
+
+async def hold_back(crowd: Unproven, size: int, begun: asyncio.Future[asyncio.Timeout]) -> None:
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(60) as reading:
+            crowd.hold(reading, size)
+            begun.set_result(reading)
+            await asyncio.Event().wait()
+
+
+def test_a_body_whose_time_has_just_run_out_is_not_ended_twice() -> None:
+    async def run() -> None:
+        loop, crowd = asyncio.get_running_loop(), Unproven(10)
+        begun: asyncio.Future[asyncio.Timeout] = loop.create_future()
+        slow = asyncio.create_task(hold_back(crowd, 8, begun))
+        (await begun).reschedule(loop.time())
+        await asyncio.sleep(0)
+        assert begun.result().expired()
+        assert not slow.done()
+        async with asyncio.timeout(60) as reading:
+            crowd.hold(reading, 8)
+        await slow
+
+    run_coroutine(run())
+
+
+def test_a_body_that_was_ended_takes_no_place_again() -> None:
+    """A part more of it arrives before its reader learns of the end: it is not the next one's turn to go."""
+
+    async def run() -> None:
+        loop, crowd = asyncio.get_running_loop(), Unproven(10)
+        begun: asyncio.Future[asyncio.Timeout] = loop.create_future()
+        slow = asyncio.create_task(hold_back(crowd, 8, begun))
+        ended = await begun
+        async with asyncio.timeout(60) as reading:
+            crowd.hold(reading, 8)
+            crowd.hold(ended, 9)
+            until = reading.when()
+            assert until is not None
+            assert until > loop.time() + 30
+        await slow
 
     run_coroutine(run())
 
