@@ -42,7 +42,7 @@ def list_matches(who: Who, sort_by: SortBy, order: Order | None = None) -> str:
     """SQL of a page of the matches of one student or tutor, best first by default; null where there is no such person.
 
     $1 id, $2 to $4 the terms of what serves, $5 limit, $6 offset; $7 true: where there are people with whom there is no
-    fresh prediction, their ids instead (`read_stale`), false: what is stored, whether fresh or not.
+    fresh prediction, their ids instead (`read_stale`), false: where there are people with whom there is none at all.
 
     Ties are in the order of the predictions' ids. A tutor who is no longer active has no matches.
     """
@@ -50,7 +50,7 @@ def list_matches(who: Who, sort_by: SortBy, order: Order | None = None) -> str:
 
 
 def read_stale(answer: bytes) -> list[str] | None:
-    """The ids of those with whom there is no fresh prediction, where an answer is that; None where it is the list."""
+    """The ids of those with whom a prediction is wanting, where an answer is that; None where it is the list."""
     return list(from_json(answer)["stale"]) if answer.startswith(b'{"stale"') else None
 
 
@@ -75,6 +75,7 @@ def _list(who: Who, sort_by: SortBy, order: Order) -> str:
         SELECT p.*, s.student, t.tutor FROM (
             SELECT id, sort_key FROM pairs WHERE id IS NOT NULL ORDER BY sort_key {order}, id LIMIT $5 OFFSET $6
         ) page JOIN match_predictions p USING (id) {_objects(who)} ORDER BY page.sort_key {order}, p.id"""
+    wanting = "id IS NULL OR CAST($7 AS boolean) AND NOT fresh"
     listed = {
         "matches": json_list(json_columns((*ANSWERED, "student", "tutor"), "r"), page),
         "total": "(SELECT count(id) FROM pairs)",
@@ -83,8 +84,8 @@ def _list(who: Who, sort_by: SortBy, order: Order) -> str:
     }
     return f"""
         WITH pairs AS MATERIALIZED ({pairs})
-        SELECT CASE WHEN CAST($7 AS boolean) AND EXISTS (SELECT FROM pairs WHERE NOT fresh)
-            THEN {json_object({"stale": "(SELECT json_agg(other) FROM pairs WHERE NOT fresh)"})}
+        SELECT CASE WHEN EXISTS (SELECT FROM pairs WHERE {wanting})
+            THEN {json_object({"stale": f"(SELECT json_agg(other) FROM pairs WHERE {wanting})"})}
             ELSE {json_object(listed)} END::text
         FROM {who}s WHERE id = $1"""
 

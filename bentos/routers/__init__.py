@@ -14,7 +14,7 @@ from tqs.errors import DatabaseDownError, ModelError
 
 Responses = dict[int | str, dict[str, Any]]
 UNKNOWN: Final[Responses] = {404: {"description": "There is no such student, active tutor or job"}}
-CONTESTED: Final[Responses] = {409: {"description": "One of the two was being changed; ask again"}}
+CONTESTED: Final[Responses] = {409: {"description": "Someone whom it is about was being changed; ask again"}}
 
 
 async def get_worker(request: Request) -> Worker:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Final, Literal
@@ -24,7 +23,7 @@ from scoring.match_lists import Order, SortBy, Who, list_matches, read_stale
 from scoring.models import ServedModel
 from scoring.pair_predictions import READ_PAIR, WHO_IS_MISSING, read_inputs
 from scoring.pair_refresh import predict_person
-from tqs.errors import ConflictError, ModelError, NotFoundError
+from tqs.errors import ConflictError, ModelError, NotFoundError, TqsError
 
 router = APIRouter(prefix="/matching", tags=["Matching"])
 ATTEMPTS: Final = 3  # where someone is changed between the reading and the storing
@@ -130,16 +129,29 @@ class MatchLister:
     offset: int
 
     async def list(self, who: Who, person_id: UUID) -> Response:
-        """The page of a student or a tutor, of fresh predictions where they can be made."""
+        """The page of a student or a tutor, of fresh predictions where they can be made; it leaves out no pair.
+
+        Raises
+        ------
+        ModelError, ConflictError
+            where there are pairs that were never predicted and cannot be at the moment.
+        """
         deed = Deed(self.actor, f"predict {who}", str(person_id))
+        held_up: TqsError = ConflictError("people were being changed; ask again")
         for _ in range(ATTEMPTS):
             answer = await self._ask(who, person_id, only_fresh=True)
             stale = read_stale(answer)
             if stale is None:
                 return json_answer(answer)
-            with suppress(ModelError):  # another model was promoted, which this worker is about to load
+            try:
                 await run_in_threadpool(predict_person, self.engine, self.model, who, person_id, stale, deed=deed)
-        return json_answer(await self._ask(who, person_id, only_fresh=False))
+            except ModelError as error:  # another model was promoted, which this worker is about to load
+                held_up = error
+                break
+        answer = await self._ask(who, person_id, only_fresh=False)
+        if read_stale(answer) is not None:
+            raise held_up
+        return json_answer(answer)
 
     async def _ask(self, who: Who, person_id: UUID, *, only_fresh: bool) -> bytes:
         sql = list_matches(who, self.sort_by, self.sort_order)
@@ -167,7 +179,7 @@ async def get_lister(
 Lister = Annotated[MatchLister, Depends(get_lister)]
 
 
-@router.get("/students/{student_id}/matches", response_model=MatchList, responses=UNKNOWN)
+@router.get("/students/{student_id}/matches", response_model=MatchList, responses=UNKNOWN | CONTESTED)
 async def list_student_matches(student_id: PathId, lister: Lister) -> Response:
     """All matches of one student with the active tutors; those that are missing or not fresh are made first.
 
@@ -177,7 +189,7 @@ async def list_student_matches(student_id: PathId, lister: Lister) -> Response:
     return await lister.list("student", student_id)
 
 
-@router.get("/tutors/{tutor_id}/matches", response_model=MatchList, responses=UNKNOWN)
+@router.get("/tutors/{tutor_id}/matches", response_model=MatchList, responses=UNKNOWN | CONTESTED)
 async def list_tutor_matches(tutor_id: PathId, lister: Lister) -> Response:
     """All matches of one tutor with the students, as those of a student; none where the tutor is not active."""
     return await lister.list("tutor", tutor_id)
