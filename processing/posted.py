@@ -46,8 +46,21 @@ def _read_in_utc(value: datetime) -> datetime:
     return moment.astimezone(UTC)
 
 
+def _refuse_ahead(moment: datetime) -> datetime:
+    """Let pass when something happened that is told of."""
+    if _is_ahead(moment):
+        raise ValueError("is in the future; tell of it once it has happened")
+    return moment
+
+
+def _is_ahead(moment: datetime) -> bool:
+    return moment > datetime.now(UTC) + CLOCKS_DIFFER
+
+
 def _write_uuids_alike(value: str) -> str:
     """A UUID in lower case, as the database writes a student's; any other text as it came. Imports do the same."""
+    if not value.strip():
+        raise ValueError("is blank; expected an id of 1 to 255 characters")
     return value.lower() if _UUID.fullmatch(value) else value
 
 
@@ -61,6 +74,7 @@ Moment = Annotated[
     BeforeValidator(_refuse_other_than_iso, json_schema_input_type=AwareDatetime),
     AfterValidator(_read_in_utc),
 ]
+Past = Annotated[Moment, AfterValidator(_refuse_ahead)]
 Words = Annotated[str | None, AfterValidator(_drop_blanks)]
 ShortWords = Annotated[Annotated[str, Field(max_length=255)] | None, AfterValidator(_drop_blanks)]
 Code = Annotated[Annotated[str, Field(max_length=100)] | None, AfterValidator(_drop_blanks)]
@@ -70,18 +84,18 @@ EXAMPLE: Final[dict[str, Any]] = {
     "session_id": "7c9e6679-7425-40de-944b-e07fc1f90ae7",
     "tutor_id": "3f333df6-90a4-4fda-8dd3-9485d27cee36",
     "student_id": "5a8f2c1e-6b1d-4c57-9f0e-2d9a4b7c8e10",
-    "scheduled_time": "2026-12-03T15:00:00Z",
+    "scheduled_time": "2026-03-05T15:00:00Z",
     "status": "rescheduled",
-    "booked_at": "2026-11-24T10:00:00Z",
+    "booked_at": "2026-02-24T10:00:00Z",
     "duration_minutes": 60,
     "subject": "Algebra",
     "reschedule_info": {
         "initiator": "tutor",
-        "original_time": "2026-12-03T15:00:00Z",
-        "new_time": "2026-12-05T15:00:00Z",
+        "original_time": "2026-03-05T15:00:00Z",
+        "new_time": "2026-03-07T15:00:00Z",
         "reason": "Tutor is ill",
         "reason_code": "illness",
-        "cancelled_at": "2026-12-02T18:30:00Z",
+        "cancelled_at": "2026-03-04T18:30:00Z",
     },
 }
 
@@ -99,7 +113,7 @@ class RescheduleInfo(BaseModel):
     new_time: Moment | None = None
     reason: Words = None
     reason_code: Code = None
-    cancelled_at: Moment | None = None
+    cancelled_at: Past | None = None
 
 
 class PostedSession(BaseModel):
@@ -116,8 +130,8 @@ class PostedSession(BaseModel):
     student_id: Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_write_uuids_alike)]
     scheduled_time: Moment
     status: Literal["scheduled", "completed", "rescheduled", "no_show"]
-    booked_at: Moment | None = None
-    completed_time: Moment | None = None
+    booked_at: Past | None = None
+    completed_time: Past | None = None
     duration_minutes: Annotated[int, Field(strict=True, ge=1, le=300)] | None = None
     subject: ShortWords = None
     reschedule_info: RescheduleInfo | None = Field(default=None, validate_default=True)
@@ -130,6 +144,14 @@ class PostedSession(BaseModel):
         if scheduled < _EARLIEST:
             raise ValueError(f"expected a time between {_EARLIEST:%Y-%m-%d} and two years ahead")
         return scheduled
+
+    @field_validator("status")
+    @classmethod
+    def _begun_before(cls, status: str, found: ValidationInfo) -> str:
+        scheduled = found.data.get("scheduled_time")
+        if status in ("completed", "no_show") and scheduled is not None and _is_ahead(scheduled):
+            raise ValueError(f"is {status}, but scheduled_time is in the future; tell of it once the session has begun")
+        return status
 
     @field_validator("booked_at")
     @classmethod
@@ -147,8 +169,6 @@ class PostedSession(BaseModel):
             raise ValueError(f"is given, but status is {status}; leave it out or send status completed")
         if completed is not None and scheduled is not None and completed < scheduled:
             raise ValueError("is before scheduled_time; a session is completed after it begins")
-        if completed is not None and completed > datetime.now(UTC) + CLOCKS_DIFFER:
-            raise ValueError("is in the future; a session is told as completed once it is over")
         return completed
 
     @field_validator("reschedule_info")

@@ -49,6 +49,7 @@ _WORDS = {
     "initiator": INITIATORS,
 }
 _TIMES = ("booked_at", "completed_time", "original_time", "new_time", "cancelled_at", "valid_from")
+_TIMES_PAST = ("booked_at", "completed_time", "cancelled_at")
 _TIMES_OF_TELLING = ("recorded_at", "outcome_recorded_at")
 
 
@@ -99,6 +100,8 @@ def _column_checks(name: str) -> list[pa_check.Check]:
         checks.append(_between(_EARLIEST, _END))
     if name in _TIMES:
         checks.append(_between(_EARLIEST_BOOKING if name != "valid_from" else pd.Timestamp(0), _END))
+    if name in _TIMES_PAST:
+        checks.append(pa_check.Check(lambda time: ~_is_ahead(time), error="a time that is not in the future"))
     if name in _TIMES_OF_TELLING:
         checks.append(pa_check.Check(_is_told, error=f"a time between {_EARLIEST:%Y-%m-%d} and now"))
     return checks
@@ -115,7 +118,12 @@ def _between(start: pd.Timestamp, end: pd.Timestamp) -> pa_check.Check:
 
 
 def _is_told(times: pd.Series[pd.Timestamp]) -> pd.Series[bool]:
-    return (times >= _EARLIEST) & (times <= pd.Timestamp.now("UTC").tz_localize(None) + CLOCKS_DIFFER)
+    return (times >= _EARLIEST) & ~_is_ahead(times)
+
+
+def _is_ahead(times: pd.Series[Any]) -> pd.Series[bool]:
+    """Which of these times (UTC) have not come yet."""
+    return times > pd.Timestamp.now("UTC").tz_localize(None) + CLOCKS_DIFFER
 
 
 def _session_rules() -> list[tuple[tuple[str, ...], Any, str]]:
@@ -131,6 +139,11 @@ def _session_rules() -> list[tuple[tuple[str, ...], Any, str]]:
             ("completed_time", "scheduled_time"),
             lambda f: ~(f["completed_time"] < f["scheduled_time"]),
             "completed_time is before scheduled_time",
+        ),
+        (
+            ("scheduled_time", "status"),
+            lambda f: ~(_is_ahead(f["scheduled_time"]) & (_is(f, "completed") | _is(f, "no_show"))),
+            "status is completed or no_show, but scheduled_time is in the future",
         ),
         (
             ("completed_time", "status"),

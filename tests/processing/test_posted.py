@@ -77,7 +77,7 @@ def test_two_years_ahead_and_no_more() -> None:
     [
         ("session_id", ["", "x", 5, None, "00000000-0000-0000-0000-00000000000g"]),
         ("tutor_id", ["ann", 5, None, {}]),
-        ("student_id", ["", "x" * 256, 5, None, ["a"]]),
+        ("student_id", ["", " \t", "x" * 256, 5, None, ["a"]]),
         ("status", ["", "SCHEDULED", "done", 1, None]),
         ("duration_minutes", [0, 301, -1, 60.5, 60.0, "60", True, 10**30, float("nan"), float("inf")]),
         ("subject", ["x" * 256, 5, {}]),
@@ -104,6 +104,21 @@ def test_a_completed_time_of_a_completed_session_that_has_begun() -> None:
     for status in ("no_show", "scheduled"):
         assert faults(body(status=status, completed_time="2026-03-11T13:00:00Z")) == ["completed_time"]
     assert faults(moved(completed_time="2026-03-11T13:00:00Z")) == ["completed_time"]
+
+
+def test_nothing_has_happened_that_lies_ahead() -> None:
+    """Whether a session has an outcome, was booked or cancelled; clocks may differ by five minutes."""
+    now = datetime.now(UTC)
+    soon, later, ahead = (str(now + timedelta(minutes=m)) for m in (4, 6, 60 * 24 * 300))
+    for status in ("completed", "no_show"):
+        assert PostedSession.model_validate(body(scheduled_time=soon, status=status)).status == status
+        for scheduled in (later, ahead):
+            assert faults(body(scheduled_time=scheduled, status=status)) == ["status"]
+    assert PostedSession.model_validate(body(scheduled_time=ahead, booked_at=soon))
+    assert faults(body(scheduled_time=ahead, booked_at=later)) == ["booked_at"]
+    assert PostedSession.model_validate(moved(scheduled_time=ahead, info={"original_time": None, "cancelled_at": soon}))
+    told = moved(scheduled_time=ahead, info={"original_time": None, "cancelled_at": later})
+    assert faults(told) == ["reschedule_info.cancelled_at"]
 
 
 def test_rescheduled_with_and_only_with_its_reschedule() -> None:

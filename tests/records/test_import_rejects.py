@@ -50,6 +50,9 @@ def import_rows(
     return result.inserted, [(reject.line, reject.reason) for reject in rejects]
 
 
+_NOW = datetime.now(UTC)
+LATER = (_NOW + timedelta(days=200)).isoformat()
+AHEAD = {"status": "scheduled", "scheduled_time": (_NOW + timedelta(days=300)).isoformat(), "completed_time": ""}
 BAD_SESSIONS: list[tuple[dict[str, str], str]] = [
     ({"tutor_id": "zoe"}, "tutor_id is 'zoe'; expected a tutor who is known here (import tutors first)"),
     ({"tutor_id": ""}, "tutor_id is missing; expected a value"),
@@ -84,6 +87,17 @@ BAD_SESSIONS: list[tuple[dict[str, str], str]] = [
     (MOVED | {"cancelled_at": "2025-12-31"}, "cancelled_at is before booked_at"),
     ({"recorded_at": "1999-12-31"}, "recorded_at is '1999-12-31'; expected a time between 2000-01-01 and now"),
     ({"outcome_recorded_at": f"{SOON:%Y-%m-%dT%H:%MZ}"}, f"outcome_recorded_at is '{SOON:%Y-%m-%dT%H:%MZ}'; expected"),
+    (AHEAD | {"status": "completed"}, "status is completed or no_show, but scheduled_time is in the future"),
+    (AHEAD | {"status": "no_show"}, "status is completed or no_show, but scheduled_time is in the future"),
+    (AHEAD | {"booked_at": LATER}, f"booked_at is '{LATER}'; expected a time that is not in the future"),
+    (
+        MOVED | AHEAD | {"status": "rescheduled", "cancelled_at": LATER},
+        f"cancelled_at is '{LATER}'; expected a time that is not in the future",
+    ),
+    (
+        {"completed_time": LATER},
+        f"completed_time is '{LATER}'; expected a time that is not in the future",
+    ),
 ]
 
 
