@@ -20,9 +20,9 @@ from bentos.paths import SIGNED_PATHS, required_scope
 from bentos.payloads import MatchBatch, Predictions, SessionBatch, TutorBatch, TutorScores
 
 REFS: Final = "#/components/schemas/{model}"
-PROBLEMS: Final = (405, 500, 503)  # of every operation
+PROBLEMS: Final = (405, 500, 503, 504)  # of every operation
 PROBLEMS_OF_INPUT: Final = (400,)  # where there is any
-PROBLEMS_OF_BODIES: Final = (400, 413, 415)  # of every method that may have one
+PROBLEMS_OF_BODIES: Final = (400, 408, 413, 415)  # of every method that may have one
 PROBLEMS_OF_KEYS: Final = (401, 403, 429)
 PROBLEMS_OF_SIGNATURES: Final = (401, 429)
 NEEDS_NO_KEY: Final = SIGNED_PATHS | {"/api/health"}

@@ -134,3 +134,11 @@ def test_the_deadline_is_ours(application: Any) -> None:
     assert (
         layers.index("RealPath") > layers.index("AccessLogMiddleware") > layers.index("RunnerTrafficMetricsMiddleware")
     )
+
+
+def test_what_comes_too_late_is_documented_everywhere() -> None:
+    """An answer of every operation, and the body of every one that takes one."""
+    for path, operations in TutorQuality.openapi_spec.asdict()["paths"].items():
+        for method, operation in operations.items():
+            assert "504" in operation["responses"], path
+            assert ("408" in operation["responses"]) == (method != "get"), path
