@@ -127,8 +127,8 @@ class _Work:
         except Exception:
             self._leave([*_flat(left), *(item for item, _ in blamed)])
             raise
-        for item, error in blamed:
-            self._blame(item, error, report)
+        for item, fault in blamed:
+            self._blame(item, fault, report)
         report.released += self._release(_flat(left))
         return report
 
