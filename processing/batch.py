@@ -104,7 +104,7 @@ def _process(
         limited.use(), sessions, before, recipients=settings.report_recipients, timezone=settings.timezone, now=now
     )
     reach("batch.reported")
-    processed = finish(limited.use(), claim, mine)
+    processed = finish(limited.use(), claim, mine, now)
     given_back = release(connection, claim, busy, pause_s=BUSY_PAUSE_S)
     reach("batch.finished")
     return BatchReport(processed, given_back, mails)

@@ -14,12 +14,14 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from threading import Event, Thread
 from typing import Any, Final
 from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine, TextClause, text
 
+from records.known import COUNTS_FROM
 from tqs.failpoints import reach
 
 log: Final = logging.getLogger("tqs.processing")
@@ -74,9 +76,13 @@ def claim_lost(engine: Engine, *, lease_s: float = LEASE_S) -> Claim:
     return _claim(engine, _CLAIM_LOST, 1, lease_s)
 
 
-def finish(connection: Connection, claim: Claim, items: Sequence[WorkItem]) -> int:
-    """The sessions are processed once the connection's transaction commits; how many were still the claim's."""
-    return connection.execute(_FINISH, _of(claim, items)).rowcount
+def finish(connection: Connection, claim: Claim, items: Sequence[WorkItem], now: datetime) -> int:
+    """The sessions are processed once the connection's transaction commits; how many were still the claim's.
+
+    One whose outcome counts from later than `now` on, as of which it was processed, waits to be processed again then.
+    """
+    sessions = [str(item.session_id) for item in items]
+    return connection.execute(_FINISH, _of(claim, items) | {"sessions": sessions, "now": now}).rowcount
 
 
 def release(connection: Connection, claim: Claim, items: Sequence[WorkItem], *, pause_s: float = 0.0) -> int:
@@ -165,11 +171,29 @@ _GIVE_UP: Final = text(
     f"""
     UPDATE work_items SET state = 'failed', {_LET_GO},
         last_error = 'whoever processed it ended, ' || attempts - errors || ' times; the log may say why'
-    WHERE {_FREE} AND attempts - errors >= :most
+    WHERE {_FREE} AND attempts > errors AND attempts - errors >= :most
     """
 )
-_RENEW: Final = text(f"UPDATE work_items SET leased_until = {_AFTER.format(name='lease')} {_MINE}")
-_FINISH: Final = text(f"UPDATE work_items SET state = 'done', last_error = NULL, {_LET_GO} {_MINE}")
+# What its batch is about to finish needs no lease, and is not waited for: it could wait for us in turn.
+_RENEW: Final = text(
+    f"""
+    UPDATE work_items SET leased_until = {_AFTER.format(name="lease")}
+    WHERE id IN (SELECT id FROM work_items {_MINE} FOR UPDATE SKIP LOCKED)
+    """
+)
+_FINISH: Final = text(
+    f"""
+    UPDATE work_items SET last_error = NULL, {_LET_GO},
+        state = CASE WHEN again THEN 'pending' ELSE 'done' END,
+        attempts = CASE WHEN again THEN 0 ELSE attempts END, errors = CASE WHEN again THEN 0 ELSE errors END,
+        not_before = CASE WHEN again THEN later ELSE not_before END, counts_from = CASE WHEN again THEN later END
+    FROM (
+        SELECT s.id AS told, {COUNTS_FROM} AS later, s.status <> 'scheduled' AND {COUNTS_FROM} >= :now AS again
+        FROM sessions s LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'
+        WHERE s.id = ANY(CAST(:sessions AS uuid[]))
+    ) {_MINE} AND session_id = told
+    """
+)
 _RELEASE: Final = text(
     f"""
     UPDATE work_items SET attempts = attempts - 1 + :worked, {_LET_GO},

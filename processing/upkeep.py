@@ -22,7 +22,10 @@ AT_ONCE: Final = 500  # tutors; their sessions wait meanwhile
 
 @dataclass(frozen=True, slots=True)
 class QueueCounts:
-    """Sessions not yet processed: waiting (or being processed), given up, and the age of the oldest that waits."""
+    """Sessions not yet processed: waiting (or being processed), given up, and how long the oldest has been waiting.
+
+    One that was processed and is to be again when it counts waits from then on.
+    """
 
     pending: int
     failed: int
@@ -99,9 +102,12 @@ def keep_up(engine: Engine, settings: Settings, now: datetime) -> None:
 
 _COUNT: Final = text(
     """
-    SELECT count(*) FILTER (WHERE state = 'pending'), count(*) FILTER (WHERE state = 'failed'),
-        coalesce(extract(epoch FROM now() - min(created_at) FILTER (WHERE state = 'pending')), 0)::float8
-    FROM work_items WHERE state <> 'done'
+    SELECT count(*) FILTER (WHERE waits), count(*) FILTER (WHERE state = 'failed'),
+        coalesce(extract(epoch FROM now() - min(greatest(created_at, counts_from)) FILTER (WHERE waits)), 0)::float8
+    FROM (
+        SELECT *, state = 'pending' AND coalesce(counts_from <= now(), true) AS waits
+        FROM work_items WHERE state <> 'done'
+    )
     """
 )
 _LIST_FAILED: Final = text(

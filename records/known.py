@@ -25,3 +25,5 @@ FEW_RESCHEDULES: Final = """LEFT JOIN LATERAL (
     ) r ON true"""
 
 RECORD_KNOWN: Final = f"greatest({OUTCOME_KNOWN}, {BOOKING_KNOWN})"  # both: that it was booked, and what became of it
+
+COUNTS_FROM: Final = f"greatest({RECORD_KNOWN}, s.scheduled_time)"  # when a tutor's rates count what became of it

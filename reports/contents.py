@@ -32,7 +32,7 @@ class SessionReport:
     """What became of a session, and of its tutor's figures with it.
 
     It names the tutor and never the student. before, after: the tutor's figures; None where there were none yet.
-    processed_at: when `after` was computed. move: of a rescheduled session.
+    processed_at: when `after` was computed. counts_from: from when on figures count it. move: of a rescheduled session.
     """
 
     session_id: UUID
@@ -46,6 +46,7 @@ class SessionReport:
     before: TutorFigures | None
     after: TutorFigures | None
     processed_at: datetime
+    counts_from: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,15 +10,17 @@ from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping, text
 
+from records.known import COUNTS_FROM
 from reports.contents import Digest, DigestTutor, Move, Notice, Outcomes, Reminder, SessionReport
 from reports.figures import TutorFigures
 from reports.sentences import name_risk
 
 MOST_TUTORS: Final = 25  # of a digest
 
-SESSION_COLUMNS: Final = """
+SESSION_COLUMNS: Final = f"""
     s.id AS session_id, s.tutor_id, t.name AS tutor, s.status, s.scheduled_time, s.duration_minutes, s.subject,
-    r.initiator, r.new_time, r.cancelled_at, r.reason"""
+    r.initiator, r.new_time, r.cancelled_at, r.reason,
+    {COUNTS_FROM} AS counts_from"""
 SESSION_JOINS: Final = """
     JOIN tutors t ON t.id = s.tutor_id LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'"""
 
@@ -53,7 +55,10 @@ def make_session_report(
     row: RowMapping, before: TutorFigures | None, after: TutorFigures | None, processed_at: datetime
 ) -> SessionReport:
     """Of a row of SESSION_COLUMNS."""
-    known = ("session_id", "tutor_id", "tutor", "status", "scheduled_time", "duration_minutes", "subject")
+    known = (
+        *("session_id", "tutor_id", "tutor", "status", "scheduled_time", "duration_minutes", "subject"),
+        "counts_from",
+    )
     moved = row["initiator"] is not None
     return SessionReport(
         **{name: row[name] for name in known},

@@ -137,9 +137,10 @@ def _tell_few(after: TutorFigures) -> str:
 
 
 def _tell_not_counted(report: SessionReport, zone: str) -> str:
-    if report.scheduled_time <= report.processed_at:
+    if report.counts_from < report.processed_at:
         return ""
-    return f"The rates count the session from {write_time(report.scheduled_time, zone)} on, when it was to begin."
+    why = ", when it was to begin" if report.counts_from == report.scheduled_time else ""
+    return f"The rates count the session from {write_time(report.counts_from, zone)} on{why}."
 
 
 def _tell_no_change(before: TutorFigures | None, after: TutorFigures) -> str:

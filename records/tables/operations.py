@@ -35,6 +35,7 @@ work_items = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("errors", Integer, nullable=False, server_default=text("0")),
     moment("not_before", default="now()"),
+    moment("counts_from", nullable=True),  # it was processed, and is to be again then; null: not so
     moment("leased_until", nullable=True),
     Column("lease_token", Uuid),
     Column("last_error", Text),
@@ -46,6 +47,13 @@ Index(
     work_items.c.not_before,
     work_items.c.id,
     postgresql_where=text("state <> 'done'"),
+)
+# Being processed, or lost.
+Index(
+    "ix_work_items_lost",
+    work_items.c.not_before,
+    work_items.c.id,
+    postgresql_where=text("state = 'pending' AND attempts > errors"),
 )
 Index("ix_work_items_session_id", work_items.c.session_id)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -15,7 +15,10 @@ from sqlalchemy import text
 from processing.batch import HARD_LIMIT_S, BatchReport, OverrunError, process_batch
 from processing.models import SessionModels
 from processing.queue import Claim, WorkItem, claim_batch
-from processing.upkeep import keep_up
+from processing.upkeep import QueueCounts, count_queue, keep_up
+from reports.contents import SessionReport
+from reports.reading import read_contents
+from reports.sentences import tell_insights
 from scoring.pairs import predict_pairs, students_to_predict
 from tests.processing.conftest import Plant
 from tests.scoring.conftest import serve
@@ -25,6 +28,7 @@ SCORES = """
     total_sessions_7d, tutor_reschedules_7d, reschedule_rate_7d, total_sessions_30d, tutor_reschedules_30d,
     reschedule_rate_30d, total_sessions_90d, tutor_reschedules_90d, reschedule_rate_90d, no_shows_90d,
     reschedule_trend, is_high_risk"""
+WAITS = "state, attempts, errors, lease_token"
 WRITTEN = ("tutor_scores", "tutor_score_history", "session_reschedule_predictions", "email_reports", "tutors")
 
 
@@ -235,6 +239,65 @@ def test_a_time_of_telling_far_ahead_changes_nobodys_figures(plant: Plant, tutor
     assert dict(scores) == {tutor: 8, other: 1, third: 1}
     assert plant.one("SELECT max(last_calculated_at) <= clock_timestamp() FROM tutor_scores") == (True,)
     assert plant.one("SELECT max(day) <= current_date FROM tutor_score_history") == (True,)
+
+
+@pytest.mark.parametrize(
+    ("minutes_ago", "status", "columns", "counts_in"),
+    [
+        (10, "no_show", {}, 50),  # of an hour that is not over
+        (10, "completed", {"duration_minutes": 30}, 20),
+        (10, "completed", {"completed_in": 3}, 3),
+        (10, "rescheduled", {"cancelled_in": 4}, 4),
+        (-90, "rescheduled", {"cancelled_in": -60}, 90),
+        (600, "completed", {"outcome_recorded_in": 120}, 120),  # the clock was set back since
+    ],
+)
+def test_an_outcome_that_does_not_count_yet_is_counted_when_it_does(
+    plant: Plant, tutor: str, minutes_ago: int, status: str, columns: dict[str, int], counts_in: int
+) -> None:
+    plant.change(report_recipients=(COACH,))
+    now = plant.now
+    times = {
+        name.replace("_in", "_at").replace("completed_at", "completed_time"): now + timedelta(minutes=value)
+        for name, value in columns.items()
+        if name.endswith("_in")
+    }
+    others = {name: value for name, value in columns.items() if not name.endswith("_in")}
+    told = {"outcome_recorded_at": now} | others | times
+    session = plant.promised(tutor, minutes_ago / 1440, status, **told)
+
+    assert process(plant) == BatchReport(processed=1, busy=0, mails=1)
+
+    counts_from = now + timedelta(minutes=counts_in)
+    assert plant.item(session, f"{WAITS}, counts_from, not_before") == (*("pending", 0, 0, None), *[counts_from] * 2)
+    assert plant.one("SELECT total_sessions_7d FROM tutor_scores") == (3,)
+    with plant.engine.connect() as connection:
+        assert count_queue(connection) == QueueCounts(0, 0, 0.0)
+        [facts] = connection.execute(text("SELECT id FROM email_reports")).scalars()
+        content = read_contents(connection, [facts], now)[facts]
+    assert isinstance(content, SessionReport)
+    assert any("The rates count the session from" in said for said in tell_insights(content, "UTC"))
+
+    pass_by(plant, timedelta(minutes=counts_in, seconds=1))
+    with plant.engine.connect() as connection:
+        counted = count_queue(connection)
+    assert (counted.pending, counted.oldest_seconds) == (1, pytest.approx(1, abs=60))
+    assert process(plant) == BatchReport(processed=1, busy=0, mails=0)
+    assert plant.one("SELECT total_sessions_7d FROM tutor_scores") == (4,)
+    assert plant.item(session, "state, counts_from") == ("done", None)
+
+
+def pass_by(plant: Plant, time: timedelta) -> None:
+    """As if all that is stored had been so much longer ago."""
+    by = f"- interval '{time.total_seconds()} seconds'"
+    columns = {
+        "sessions": ("scheduled_time", "booked_at", "completed_time", "recorded_at", "outcome_recorded_at"),
+        "reschedules": ("original_time", "cancelled_at"),
+        "work_items": ("not_before", "counts_from", "created_at"),
+        "tutor_scores": ("last_calculated_at",),
+    }
+    for table, names in columns.items():
+        plant.execute(f"UPDATE {table} SET {', '.join(f'{name} = {name} {by}' for name in names)}")
 
 
 def test_a_batch_past_its_time_is_ended_and_leaves_nothing(plant: Plant, tutor: str) -> None:

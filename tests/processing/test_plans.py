@@ -19,7 +19,13 @@ GROWS = {
     *("sessions", "reschedules", "work_items", "email_reports"),
     *("session_reschedule_predictions", "tutor_score_history"),
 }
-FEW = {"ix_work_items_open", "ix_sessions_scheduled", "ix_email_reports_due", "ix_email_reports_failed"}
+FEW = {
+    "ix_work_items_open",
+    "ix_work_items_lost",
+    "ix_sessions_scheduled",
+    "ix_email_reports_due",
+    "ix_email_reports_failed",
+}
 """Indexes of what is not over, which may be read from end to end."""
 READS = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
 scanned: list[tuple[str, str]] = []

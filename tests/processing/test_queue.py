@@ -81,13 +81,13 @@ def test_only_whoever_holds_the_token_finishes(plant: Plant) -> None:
     stranger = Claim(uuid4(), claim.items, claim.since)
 
     with plant.engine.begin() as connection:
-        assert finish(connection, stranger, claim.items) == 0
+        assert finish(connection, stranger, claim.items, plant.now) == 0
         assert release(connection, stranger, claim.items) == 0
     assert not record_error(plant.engine, stranger, claim.items[0], "no")
     assert plant.item(session, STATE) == ("pending", 1, 0, False, False)
     with plant.engine.begin() as connection:
-        assert finish(connection, claim, claim.items) == 1
-        assert finish(connection, claim, claim.items) == 0
+        assert finish(connection, claim, claim.items, plant.now) == 1
+        assert finish(connection, claim, claim.items, plant.now) == 0
     assert plant.item(session, STATE) == ("done", 1, 0, True, True)
 
 
@@ -104,8 +104,8 @@ def test_a_row_whose_lease_ran_out_is_claimed_alone_and_no_more_its_first_holder
     assert [len(claim.items) for claim in again] == [1, 1, 0]
     assert {session for claim in again for session in sessions_of(claim)} == sessions
     with plant.engine.begin() as connection:
-        assert finish(connection, lost, lost.items) == 0
-        assert [finish(connection, claim, claim.items) for claim in again] == [1, 1, 0]
+        assert finish(connection, lost, lost.items, plant.now) == 0
+        assert [finish(connection, claim, claim.items, plant.now) for claim in again] == [1, 1, 0]
 
 
 def test_a_row_that_is_lost_time_and_again_is_given_up(plant: Plant, caplog: pytest.LogCaptureFixture) -> None:

@@ -43,6 +43,7 @@ def session_report(**changes: Any) -> SessionReport:
         "before": CALM,
         "after": FLAGGED,
         "processed_at": NOON + timedelta(hours=1),
+        "counts_from": NOON,
     }
     return SessionReport(**told | changes)
 

@@ -97,7 +97,8 @@ def test_the_first_of_all_sessions() -> None:
 
 def test_few_sessions_and_a_session_that_is_not_counted_yet() -> None:
     after = figures((0, 2), (1, 5), (1, 5))
-    told = insights(before=after, after=after, scheduled_time=NOON + timedelta(days=1))
+    later = NOON + timedelta(days=1)
+    told = insights(before=after, after=after, scheduled_time=later, counts_from=later)
     assert told == [
         "Still at high risk: the tutor rescheduled 1 of 5 sessions in 30 days, 20.0%; the limit is 15%.",
         "2 more sessions without a reschedule would bring the rate back to 15% or less.",  # 1 of 7 are 14.3%
@@ -105,6 +106,12 @@ def test_few_sessions_and_a_session_that_is_not_counted_yet() -> None:
         "The rates count the session from Thursday, 12 March 2026, 13:00 on, when it was to begin.",
         "No figure of the tutor changed.",
     ]
+
+
+def test_an_outcome_that_was_told_before_the_booked_end_is_counted_from_then_on() -> None:
+    end = NOON + timedelta(hours=1)
+    told = insights(status="no_show", move=None, processed_at=NOON + timedelta(minutes=10), counts_from=end)
+    assert "The rates count the session from Wednesday, 11 March 2026, 14:00 on." in told
 
 
 def test_a_no_show_tells_how_many_there_were() -> None:
