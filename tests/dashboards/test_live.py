@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable
 from time import monotonic
@@ -43,12 +42,20 @@ class Browsers:
             patch.setattr(type(pn.state), "curdoc", Document(self.loop))
             self.live.keep(refresh)
 
-    def serve_until(self, done: asyncio.Event) -> None:
-        async def wait() -> None:
-            await asyncio.wait_for(done.wait(), PATIENCE_S)
+    def serve_until(self, done: threading.Event) -> None:
+        """In a thread of its own: browsers that other tests drive have a loop in this one."""
 
+        def serve() -> None:
+            self.loop.make_current()
+            self.loop.start()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
         with self.live:
-            self.loop.run_sync(wait)
+            ended = done.wait(PATIENCE_S)
+        self.loop.add_callback(self.loop.stop)
+        thread.join()
+        assert ended
 
 
 @pytest.fixture
@@ -69,7 +76,7 @@ def test_a_round_is_followed_by_a_pause_as_long(
     monkeypatch.setattr(live, "PAUSE_S", 0.01)
     begun: list[float] = []
     spent: list[float] = []
-    done = asyncio.Event()
+    done = threading.Event()
 
     def refresh() -> None:
         begun.append(monotonic())
@@ -91,7 +98,7 @@ def test_a_round_is_followed_by_a_pause_as_long(
 def test_what_pages_share_is_read_once_a_round(engine: Engine, browsers: Browsers) -> None:
     read: list[Engine] = []
     shared: list[int] = []
-    done = asyncio.Event()
+    done = threading.Event()
 
     def count(engine: Engine) -> int:
         read.append(engine)
