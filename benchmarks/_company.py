@@ -114,10 +114,8 @@ def reads(company: Company) -> list[Read]:
         Read("a stored pair", [f"/api/matching/predict/{pair}" for pair in company.asked_pairs], 1.5),
         Read("an explanation", [f"/api/matching/explain/{pair}" for pair in company.asked_pairs]),
         Read("upcoming sessions", _pages("/api/upcoming-sessions?")),
-        Read(
-            "upcoming sessions by risk",
-            _pages("/api/upcoming-sessions?sort_by=reschedule_probability&sort_order=desc&"),
-        ),
+        Read("upcoming sessions by risk", _pages("/api/upcoming-sessions?sort_by=reschedule_probability&")),
+        Read("upcoming sessions by student", _pages("/api/upcoming-sessions?sort_by=student_name&")),
         Read("last page of upcoming sessions", _pages("/api/upcoming-sessions?", last_upcoming, -1)),
         Read("interventions", [f"/api/upcoming-sessions/{one}/interventions" for one in company.noted_sessions]),
         Read("a job", [f"/api/jobs/{one}" for one in company.jobs]),

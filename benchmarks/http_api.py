@@ -49,6 +49,7 @@ FLAT: Final = 1.3  # a request at ten times the sessions, beside the ready bytes
 P99_LIMIT_MS: Final = 100.0
 HEALTH_LIMIT_MS: Final = 50.0
 HEALTH_S: Final = 10.0
+START_S: Final = 300.0  # a few on a quiet machine, minutes on a very busy one
 NATIVE_S: Final = 4.0
 RECORDS_A_SECOND: Final = 25_000
 ANSWER_BYTES: Final = 500  # of what is computed or changed
@@ -237,16 +238,23 @@ def serving(engine: Engine, home: Path) -> Iterator[str]:
     bentoml = str(Path(sys.executable).parent / "bentoml")
     command = [bentoml, "serve", "benchmarks._yardsticks:Yardsticks", "--host", "127.0.0.1", "--port", port]
     with (home / "service.log").open("wb") as log:
-        process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, env=env, stdout=log, stderr=subprocess.STDOUT, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
+        until = time.monotonic() + START_S
         while not answers(f"{url}/readyz"):
-            assert process.poll() is None, (home / "service.log").read_text()
+            if process.poll() is not None or time.monotonic() > until:
+                told = (home / "service.log").read_text()
+                raise RuntimeError(f"the service ended or was not ready within {START_S:.0f} s:\n{told}")
             time.sleep(0.1)
         yield url
     finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:  # with its workers, which would outlive it
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
 if __name__ == "__main__":
