@@ -8,7 +8,6 @@ from typing import Any, Final
 import numpy as np
 import xgboost
 from numpy.typing import NDArray
-from xgboost.libpath import find_lib_path
 
 from tqs.errors import ModelError
 
@@ -32,7 +31,7 @@ class BoosterCall:
     def __init__(self, booster: xgboost.Booster) -> None:
         self._booster = booster
         self._columns = booster.num_features()
-        library = ctypes.CDLL(find_lib_path()[0])
+        library = ctypes.CDLL(xgboost.build_info()["libxgboost"])
         self._predict_dense = library.XGBoosterPredictFromDense
         self._predict_matrix = library.XGBoosterPredictFromDMatrix
         self._create_matrix = library.XGDMatrixCreateFromDense
@@ -97,6 +96,9 @@ class _Found:
         return ctypes.byref(self._shape), ctypes.byref(self._dimensions), ctypes.byref(self._values)
 
     def read(self, *shape: int) -> Float32:
+        found = tuple(self._shape[: self._dimensions.value])
+        if found != shape:
+            raise ModelError(f"XGBoost answered with numbers of shape {found}, not {shape}: no model of two classes")
         values = np.empty(shape, dtype=np.float32)
         ctypes.memmove(values.ctypes.data, self._values, values.nbytes)
         return values

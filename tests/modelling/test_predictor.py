@@ -148,6 +148,18 @@ def test_what_xgboost_refuses_is_a_model_error(artifact):
         BoosterCall(booster).contributions(np.full((1, 4), np.inf, dtype=np.float32))
 
 
+def test_a_booster_of_three_classes_is_a_model_error():
+    X = np.random.default_rng(5).normal(size=(90, 4)).astype(np.float32)
+    matrix = xgboost.DMatrix(X, label=np.arange(90) % 3)
+    call = BoosterCall(xgboost.train({"objective": "multi:softprob", "num_class": 3, "nthread": 1}, matrix, 2))
+    for answer, shape in (
+        (call.log_odds, r"\(90, 3\), not \(90,\)"),
+        (call.contributions, r"\(90, 3, 5\), not \(90, 5\)"),
+    ):
+        with pytest.raises(ModelError, match=f"numbers of shape {shape}"):
+            answer(X)
+
+
 def test_threads_that_share_a_booster_take_nothing_from_each_other(predictor, problem):
     X = problem[0][:64]
     expected = predictor.contributions(X)
