@@ -32,10 +32,6 @@ class Throttle:
         """Count one more of `who`; 0 where that is within the limit, else in how many seconds one more will be."""
         return 0 if self._limiter.hit(self.limit, who) else self._wait(who)
 
-    def look(self, who: str) -> int:
-        """As `take`, without counting."""
-        return 0 if self._limiter.test(self.limit, who) else self._wait(who)
-
     def close(self) -> None:
         """Let go of the file."""
         self._windows.close()
