@@ -25,6 +25,7 @@ from tqs.errors import DatabaseDownError
 
 CONNECTIONS: Final = 4
 TIMEOUT_S: Final = 2.5  # for all of one answer: a database that hangs is told as one that is down
+SNAPSHOT_TIMEOUT_S: Final = 1.0  # for the look whether anything was committed: less, so that there is time left to read
 KEPT_BYTES: Final = 32 * 2**20
 # Parts of an address that asyncpg knows; what else it may hold is meant for libpq.
 _KNOWN_TO_DRIVER: Final = frozenset({"host", "port", "passfile", "sslmode", "sslcert", "sslkey", "sslrootcert"})
@@ -53,7 +54,7 @@ class Answers:
         self._clock = clock
         self._pool: asyncpg.Pool | None = None
         self._writers: asyncpg.Pool | None = None
-        self._snapshots = Snapshots(self._connect, TIMEOUT_S)
+        self._snapshots = Snapshots(self._connect, SNAPSHOT_TIMEOUT_S)
         self._kept: OrderedDict[tuple[Any, ...], Kept] = OrderedDict()
         self._bytes = 0
 
@@ -119,7 +120,7 @@ class Answers:
         key = (sql, *parameters)
         kept = self._kept.get(key)
         young = kept is not None and (max_age_s is None or self._clock() - kept.at < max_age_s)
-        if kept is not None and young and await self._snapshots.read() == kept.snapshot:
+        if kept is not None and young and await self._is_current(kept):
             with suppress(KeyError):  # another request may have dropped it meanwhile
                 self._kept.move_to_end(key)
             return kept.body
@@ -130,17 +131,28 @@ class Answers:
         self._keep(key, Kept(body, snapshot, at))
         return body
 
+    async def _is_current(self, kept: Kept) -> bool:
+        """Whether nothing was committed since.
+
+        Where the question fails, the pool may well have connections that are alive; if not, it says so itself.
+        """
+        try:
+            return await self._snapshots.read() == kept.snapshot
+        except _OUTAGES:
+            self._forget_all()
+            return False
+
     def _keep(self, key: tuple[Any, ...], kept: Kept) -> None:
         self._drop(key)
         self._kept[key] = kept
-        self._bytes += _size(kept)
+        self._bytes += _size(key, kept)
         while self._bytes > KEPT_BYTES:
             self._drop(next(iter(self._kept)))
 
     def _drop(self, key: tuple[Any, ...]) -> None:
         dropped = self._kept.pop(key, None)
         if dropped is not None:
-            self._bytes -= _size(dropped)
+            self._bytes -= _size(key, dropped)
 
     def _forget_all(self) -> None:
         # The server that comes back need not be the one that went.
@@ -157,11 +169,12 @@ async def _leave_as_is(connection: Any) -> None:
     """The reading connections change no setting: there is nothing to reset, which would cost a round trip a request."""
 
 
-_ENTRY_BYTES: Final = 1024  # the key, its parameters and the bookkeeping, roughly
+_ENTRY_BYTES: Final = 1024  # the parameters and the bookkeeping, roughly
 
 
-def _size(kept: Kept) -> int:
-    return _ENTRY_BYTES + len(kept.body or b"")
+def _size(key: tuple[Any, ...], kept: Kept) -> int:
+    sql = key[0]  # written anew for each question
+    return _ENTRY_BYTES + len(sql) + len(kept.body or b"")
 
 
 _OUTAGES: Final = (

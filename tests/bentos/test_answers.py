@@ -1,5 +1,6 @@
 """Kept answers: always what was committed before the question, whoever committed it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -8,6 +9,7 @@ from sqlalchemy import URL, Engine, make_url, text
 
 from bentos import answers
 from bentos.answers import Answers
+from bentos.snapshots import Snapshots
 from tests.bentos.loops import run_coroutine
 from tqs.errors import DatabaseDownError
 
@@ -102,12 +104,24 @@ def test_memory_is_bounded(database_url: URL, monkeypatch: pytest.MonkeyPatch) -
     async def conversation(reader: Answers) -> tuple[int, int, bool]:
         for number in range(50):
             await reader.fetch("SELECT repeat($1, 10000)", str(number % 10))
-        return reader._bytes, len(reader._kept), reader._bytes == sum(map(answers._size, reader._kept.values()))
+        counted = sum(answers._size(*entry) for entry in reader._kept.items())
+        return reader._bytes, len(reader._kept), reader._bytes == counted
 
     held, entries, counted = ask(database_url, conversation)
     assert held <= 100_000
     assert 1 <= entries <= 10
     assert counted
+
+
+def test_the_statements_count_too(database_url: URL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "KEPT_BYTES", 100_000)
+
+    async def conversation(reader: Answers) -> int:
+        for number in range(20):
+            await reader.fetch(f"SELECT '{number}'{' ' * 20_000}")
+        return len(reader._kept)
+
+    assert ask(database_url, conversation) == 4
 
 
 def test_nothing_can_be_written(database_url: URL) -> None:
@@ -122,6 +136,21 @@ def test_a_server_that_is_not_there_is_said_in_a_sentence() -> None:
     nowhere = make_url("postgresql+psycopg2://postgres@127.0.0.1:1/none?connect_timeout=3")
     with pytest.raises(DatabaseDownError, match="does not answer"):
         ask(nowhere, lambda reader: reader.fetch("SELECT '1'"))
+
+
+def test_a_look_at_the_snapshot_that_hangs_keeps_nobody_from_reading(database_url: URL, engine: Engine) -> None:
+    """As on a connection that is half open, while those of the pool are well."""
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
+    async def conversation(reader: Answers) -> list[bytes | None]:
+        seen = [await reader.fetch(ROWS, "a")]
+        reader._snapshots = Snapshots(hang, 0.01)
+        add(engine, "a", "x")
+        return [*seen, await reader.fetch(ROWS, "a"), await reader.fetch(ROWS, "a")]
+
+    assert ask(database_url, conversation) == [b"[]", b'["x"]', b'["x"]']
 
 
 def test_a_connection_that_was_cut_is_replaced(database_url: URL, engine: Engine) -> None:
