@@ -67,7 +67,7 @@ class Gatekeeper(Protocol):
         """The keys as last read; None before the first time."""
 
     async def newer_keys(self) -> KeyRing | None:
-        """The keys as the database has them by now."""
+        """The keys as the database had them after this call; None where it does not say."""
 
 
 class Guard:
@@ -131,7 +131,7 @@ class Guard:
         now, keys = datetime.now(UTC), worker.keys
         caller = credential.verify(keys, gate.tokens, now)
         if caller is None and credential.may_be_new:
-            # A key made within the last second is not in the ring yet. Nothing is counted before it is looked for
+            # A key made within the last second is not in the ring yet. Nothing is counted before the ring is read
             # anew: however many calls it makes at once, and whatever others of its address were refused.
             keys = await worker.newer_keys()
             caller = credential.verify(keys, gate.tokens, now)
@@ -140,10 +140,10 @@ class Guard:
         return _authorise(scope, gate, caller, now)
 
     def _refuse(self, scope: Scope, name: str, gate: Gate, credential: Credential, *, known: bool) -> Problem:
+        if not known:  # it may be a good one, so this counts for nothing
+            return Problem(503, "The keys cannot be read at the moment.", headers={"retry-after": "2"})
         address = _address(scope)
         wait = gate.refusals.take(address)
-        if not known and not wait:
-            return Problem(503, "The keys cannot be read at the moment.", headers={"retry-after": "2"})
         gate.note_refusal(UNKNOWN, "refuse key", address, datetime.now(UTC), credential.key)
         if wait:
             return Problem(429, headers={"retry-after": str(wait)})

@@ -38,7 +38,6 @@ from tqs.settings import Settings
 log: Final = logging.getLogger("bentoml.tqs")
 
 BEAT_S: Final = 1.0
-SHORTEST_BEAT_S: Final = 0.25
 MODEL_CHECK_S: Final = 2.0
 STALE_S: Final = 2.5  # no beat for so long: the database hangs
 BEAT_TIMEOUT_MS: Final = 2_000
@@ -78,7 +77,6 @@ class Worker:
         self.pulse = Pulse(-STALE_S, None, None, {}, "not asked yet")
         # Threads of our own, one a task: a database that hangs must not use up those that answer requests.
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="heart")
-        self._wanted = asyncio.Event()
         self._beaten = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -136,19 +134,19 @@ class Worker:
         return None if serving is None else replace(serving.model, refusal=serving.refusal)
 
     async def newer_keys(self) -> KeyRing | None:
-        """The keys as the database has them by now, for a key that was made a moment ago."""
-        beaten = self._beaten
-        self._wanted.set()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(beaten.wait(), BEAT_S)
-        return self.pulse.keys
+        """The keys as the database had them after this call, for a key made a moment ago; None where it does not say.
+
+        It waits for the next beat and hastens none: however many strangers call, the database is asked no more often.
+        """
+        try:
+            await asyncio.wait_for(self._beaten.wait(), STALE_S)
+        except TimeoutError:
+            return None
+        return self.pulse.keys if self.pulse.error is None else None
 
     async def _keep_beating(self) -> None:
         while True:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wanted.wait(), BEAT_S - SHORTEST_BEAT_S)
-            await asyncio.sleep(SHORTEST_BEAT_S)
-            self._wanted.clear()
+            await asyncio.sleep(BEAT_S)
             beaten, self._beaten = self._beaten, asyncio.Event()
             await self._run(self._beat)
             beaten.set()

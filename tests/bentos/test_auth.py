@@ -185,6 +185,16 @@ def test_a_key_that_was_just_made_is_let_in() -> None:
     assert call("/api/models", key=NEW, worker=worker).status == 200
 
 
+def test_a_key_that_cannot_be_looked_for_is_refused_for_now_and_not_counted() -> None:
+    class Slow(FakeWorker):
+        async def newer_keys(self) -> None:
+            return None
+
+    worker = Slow()
+    assert {call("/api/models", key=NEW, worker=worker).status for _ in range(100)} == {503}
+    assert [call("/api/models", key="wrong", worker=worker).status for _ in range(61)] == [401] * 60 + [429]
+
+
 def test_keys_that_could_never_be_read_are_our_fault() -> None:
     answer = call("/api/models", worker=FakeWorker(keys=None))
     assert answer.document["status"] == 503

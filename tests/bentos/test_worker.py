@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import URL, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from access.keys import create_key
 from benchmarks._model import make_artifact
@@ -62,23 +64,43 @@ def test_newer_keys_hold_a_key_of_just_now(database_url: URL, engine: Engine, tm
     run_worker(database_url, tmp_path, steps)
 
 
-def test_many_askers_share_a_beat(
+def test_askers_share_the_beats_there_are_anyway(
     database_url: URL, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    beats = 0
+    beats: list[float] = []
     original = Worker._beat
 
     def counted(worker: Worker) -> None:
-        nonlocal beats
-        beats += 1
+        beats.append(time.monotonic())
         original(worker)
 
     async def steps(worker: Worker) -> None:
-        before = beats
-        await asyncio.gather(*(worker.newer_keys() for _ in range(200)))
-        assert beats - before <= 2
+        before = len(beats)
+        for _ in range(3):
+            await asyncio.gather(*(worker.newer_keys() for _ in range(200)))
+        assert 3 <= len(beats) - before <= 4
+        assert all(after - at >= worker_module.BEAT_S for at, after in itertools.pairwise(beats[1:]))
 
     monkeypatch.setattr(Worker, "_beat", counted)
+    monkeypatch.setattr(worker_module, "STALE_S", 60.0)
+    run_worker(database_url, tmp_path, steps)
+
+
+def test_of_a_database_that_does_not_say_there_are_no_newer_keys(
+    database_url: URL, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def steps(worker: Worker) -> None:
+        monkeypatch.setattr(worker_module, "STALE_S", 0.01)
+        assert await worker.newer_keys() is None
+        monkeypatch.setattr(worker_module, "STALE_S", 60.0)
+
+        def fail() -> None:
+            raise OperationalError("SELECT", {}, Exception("gone"))
+
+        monkeypatch.setattr(worker, "_read_state", fail)
+        assert await worker.newer_keys() is None
+        assert worker.keys is not None  # those that were good still are
+
     run_worker(database_url, tmp_path, steps)
 
 
