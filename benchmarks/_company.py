@@ -61,11 +61,15 @@ class Company:
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """A list or a detail. limit: p50 of it repeated, in that of as many ready bytes from memory."""
+    """A list or a detail. limit: p50 of it repeated, in that of as many ready bytes from memory.
+
+    is_list: whether many rows are found, sorted or counted for it, rather than a few by their key.
+    """
 
     name: str
     paths: Sequence[str]
     limit: float = 2.0
+    is_list: bool = False
 
 
 def found_company(engine: Engine, days: int) -> Company:
@@ -99,32 +103,34 @@ def reads(company: Company) -> list[Read]:
     tutors, students = company.tutors, company.students
     last_tutors, last_upcoming = len(tutors) - PAGE, company.upcoming - UPCOMING_PAGE
     return [
-        Read("tutors", _pages("/api/tutors?")),
-        Read("tutors by name", _pages("/api/tutors?sort_by=name&sort_order=asc&")),
-        Read("high-risk tutors", _pages("/api/tutors?risk_status=high_risk&")),
-        Read("last page of tutors", _pages("/api/tutors?", last_tutors, -1)),
+        _paged("tutors", "/api/tutors?"),
+        _paged("tutors by name", "/api/tutors?sort_by=name&sort_order=asc&"),
+        _paged("high-risk tutors", "/api/tutors?risk_status=high_risk&"),
+        _paged("last page of tutors", "/api/tutors?", last_tutors, -1),
         Read("a tutor", [f"/api/tutors/{one}" for one in tutors]),
         Read("a tutor's history", [f"/api/tutors/{one}/history" for one in tutors]),
-        Read("students", _pages("/api/matching/students?")),
+        _paged("students", "/api/matching/students?"),
         Read("a student", [f"/api/matching/students/{one}" for one in students]),
-        Read("tutors to match", _pages("/api/matching/tutors?")),
+        _paged("tutors to match", "/api/matching/tutors?"),
         Read("a tutor to match", [f"/api/matching/tutors/{one}" for one in tutors]),
-        Read("a student's matches", [f"/api/matching/students/{one}/matches" for one in students[:STORED]]),
-        Read("a tutor's matches", [f"/api/matching/tutors/{one}/matches" for one in tutors[:STORED]]),
+        Read(
+            "a student's matches", [f"/api/matching/students/{one}/matches" for one in students[:STORED]], is_list=True
+        ),
+        Read("a tutor's matches", [f"/api/matching/tutors/{one}/matches" for one in tutors[:STORED]], is_list=True),
         Read("a stored pair", [f"/api/matching/predict/{pair}" for pair in company.asked_pairs], 1.5),
         Read("an explanation", [f"/api/matching/explain/{pair}" for pair in company.asked_pairs]),
-        Read("upcoming sessions", _pages("/api/upcoming-sessions?")),
-        Read("upcoming sessions by risk", _pages("/api/upcoming-sessions?sort_by=reschedule_probability&")),
-        Read("upcoming sessions by student", _pages("/api/upcoming-sessions?sort_by=student_name&")),
-        Read("last page of upcoming sessions", _pages("/api/upcoming-sessions?", last_upcoming, -1)),
+        _paged("upcoming sessions", "/api/upcoming-sessions?"),
+        _paged("upcoming sessions by risk", "/api/upcoming-sessions?sort_by=reschedule_probability&"),
+        _paged("upcoming sessions by student", "/api/upcoming-sessions?sort_by=student_name&"),
+        _paged("last page of upcoming sessions", "/api/upcoming-sessions?", last_upcoming, -1),
         Read("interventions", [f"/api/upcoming-sessions/{one}/interventions" for one in company.noted_sessions]),
         Read("a job", [f"/api/jobs/{one}" for one in company.jobs]),
         Read("models", ["/api/models"]),
     ]
 
 
-def _pages(path: str, offset: int = 0, step: int = 1) -> list[str]:
-    return [f"{path}offset={offset + step * page}" for page in range(PAGES)]
+def _paged(name: str, path: str, offset: int = 0, step: int = 1) -> Read:
+    return Read(name, [f"{path}offset={offset + step * page}" for page in range(PAGES)], is_list=True)
 
 
 def _read(engine: Engine, sql: str) -> list[str]:
