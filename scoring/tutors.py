@@ -11,9 +11,11 @@ from uuid import UUID
 from sqlalchemy import Connection, Engine, text
 
 from features.catalogue_tutor import HIGH_RISK_PERCENT, WINDOW_DAYS
-from records.known import CLOCKS_DIFFER, FEW_RESCHEDULES, RECORD_KNOWN
+from records.known import FEW_RESCHEDULES, RECORD_KNOWN
 from records.locking import run_alone, run_in_part
 from records.people import NEXT_CHANGE
+
+MOST_AHEAD_HOURS: Final = 24  # by which a clock that was wrong is waited for; scores from further ahead are made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,7 @@ def score_tutors(engine: Engine, now: datetime, *, tutors: Sequence[str] | None 
     inputs.
 
     Of two runs at once the second waits and then reads what is there by then. Scores never go back: a tutor who was
-    scored as of a later moment already is scored as of that one, unless no clock can have come there yet.
+    scored as of a later moment already is scored as of that one, unless it is more than a day ahead of the clock.
     """
     with engine.begin() as connection:
         return score_tutors_within(connection, now, tutors=tutors)
@@ -107,9 +109,10 @@ def _upsert(table: str, key: str, values: str, also: dict[str, str], differs: st
 
 
 # The moment as of which a tutor is scored, with the scores there are (`old`; none, where never scored) and :now.
-_AHEAD: Final = f"interval '{CLOCKS_DIFFER.total_seconds():g} seconds'"
-SCORED_AS_OF: Final = f"""CASE WHEN old.last_calculated_at > :now
-    AND old.last_calculated_at <= clock_timestamp() + {_AHEAD} THEN old.last_calculated_at ELSE :now END"""
+SCORED_AS_OF: Final = f"""CASE
+    WHEN old.last_calculated_at > :now
+        AND old.last_calculated_at <= clock_timestamp() + interval '{MOST_AHEAD_HOURS} hours'
+    THEN old.last_calculated_at ELSE :now END"""
 
 _ASKED: Final = "CAST(:tutors AS uuid[]) IS NULL OR {id} = ANY(CAST(:tutors AS uuid[]))"
 _LOCK: Final = text(f"SELECT FROM tutors WHERE {_ASKED.format(id='id')} ORDER BY id FOR NO KEY UPDATE")

@@ -73,7 +73,7 @@ def test_a_score_from_a_clock_that_was_wrong_is_made_anew(engine: Engine, record
     ada, bob = records.tutor(1), records.tutor(2)
     records.session(ada, datetime.now(UTC) - timedelta(days=1))
     now = datetime.now(UTC)
-    wrong, ahead = now + timedelta(hours=2), now + timedelta(minutes=3)
+    wrong, ahead = now + timedelta(hours=25), now + timedelta(hours=2)
     score_tutors(engine, wrong, tutors=[ada])
     score_tutors(engine, ahead, tutors=[bob])
 
