@@ -44,6 +44,7 @@ def run_processor(engine: Engine, settings: Settings, stop: Event) -> None:
     # A mail server that hangs holds up nothing else.
     mails = Thread(target=_send, args=(engine, settings, stop), name="mails", daemon=True)
     mails.start()
+    Thread(target=_keep_up, args=(engine, settings, stop), name="upkeep", daemon=True).start()
     answers = _Watch("processing", engine)
     with closing(Listener(engine, CHANNEL)) as listener:
         while not stop.is_set():
@@ -62,12 +63,17 @@ def _process(engine: Engine, settings: Settings, models: SessionModels, stop: Ev
 
 
 def _send(engine: Engine, settings: Settings, stop: Event) -> None:
-    answers, due = _Watch("mails", engine), time.monotonic()
+    answers = _Watch("mails", engine)
     while not stop.is_set():
-        if answers.keep(lambda: _send_due(engine, settings, stop)) and time.monotonic() >= due:
-            answers.keep(lambda: keep_up(engine, settings, datetime.now(UTC)))
-            due = time.monotonic() + UPKEEP_S
+        answers.keep(lambda: _send_due(engine, settings, stop))
         stop.wait(MAIL_POLL_S)
+
+
+def _keep_up(engine: Engine, settings: Settings, stop: Event) -> None:
+    answers = _Watch("upkeep", engine)
+    while not stop.is_set():
+        answers.keep(lambda: keep_up(engine, settings, datetime.now(UTC)))
+        stop.wait(UPKEEP_S)
 
 
 def _send_due(engine: Engine, settings: Settings, stop: Event) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from sqlalchemy import Engine
 
 from scoring.upkeep import remove_outdated
@@ -12,6 +14,7 @@ def test_only_what_is_old_and_ended_goes(engine: Engine, records: Records) -> No
             "INSERT INTO explanations (key, text, source, created_at) "
             f"VALUES ('{days}', 'Because.', 'llm', now() - interval '{days} days')"
         )
+    tutor = records.tutor(1)
     for days in (29, 31):
         for state in ("pending", "running", "done", "failed"):
             records.execute(
@@ -19,7 +22,16 @@ def test_only_what_is_old_and_ended_goes(engine: Engine, records: Records) -> No
                 f"VALUES ('generate_all', '{state}', {days}, 'ada', now() - interval '{days} days')"
             )
 
-    assert remove_outdated(engine) == 3
+            session = records.session(tutor, datetime.now(UTC))
+            if state != "running":
+                records.execute(
+                    "INSERT INTO work_items (session_id, state, last_error, updated_at) "
+                    f"VALUES ('{session}', '{state}', '{days}', now() - interval '{days} days')"
+                )
+
+    assert remove_outdated(engine) == 4
+    left = records.rows("SELECT last_error, state FROM work_items ORDER BY 1, 2")
+    assert left == [("29", "done"), ("29", "failed"), ("29", "pending"), ("31", "failed"), ("31", "pending")]
     assert records.rows("SELECT key FROM explanations") == [("89",)]
     kept = records.rows("SELECT total::int, state FROM jobs ORDER BY total, state")
     assert kept == [(29, "done"), (29, "failed"), (29, "pending"), (29, "running"), (31, "pending"), (31, "running")]
