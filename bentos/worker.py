@@ -39,6 +39,7 @@ log: Final = logging.getLogger("bentoml.tqs")
 
 BEAT_S: Final = 1.0
 MODEL_CHECK_S: Final = 2.0
+NOT_ASKED: Final = "not asked yet"
 STALE_S: Final = 2.5  # no beat for so long: the database hangs
 BEAT_TIMEOUT_MS: Final = 2_000
 LOCK_TIMEOUT_MS: Final = 2_000  # for which a request waits for another's lock
@@ -74,7 +75,7 @@ class Worker:
         self.pair_batch = PairBatch(self.answers)
         self.jobs = JobStarter(self._heart)
         self.refresher = Refresher(databases.app, lambda: self.match_model)
-        self.pulse = Pulse(-STALE_S, None, None, {}, "not asked yet")
+        self.pulse = Pulse(-STALE_S, None, None, {}, NOT_ASKED)
         # Threads of our own, one a task: a database that hangs must not use up those that answer requests.
         self._pool = ThreadPoolExecutor(4, thread_name_prefix="heart")
         self._beaten = asyncio.Event()
@@ -188,7 +189,7 @@ class Worker:
             found = self._read_state()
         except SQLAlchemyError as error:
             said = _say(error)
-            if self.pulse.error is None:
+            if self.pulse.error in (None, NOT_ASKED):
                 log.error("the database does not answer: %s", said)
             self.pulse = replace(self.pulse, at=time.monotonic(), error=said)
         else:

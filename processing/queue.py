@@ -191,7 +191,7 @@ _FINISH: Final = text(
         SELECT s.id AS told, {COUNTS_FROM} AS later, s.status <> 'scheduled' AND {COUNTS_FROM} >= :now AS again
         FROM sessions s LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'
         WHERE s.id = ANY(CAST(:sessions AS uuid[]))
-    ) {_MINE} AND session_id = told
+    ) s {_MINE} AND session_id = told
     """
 )
 _RELEASE: Final = text(

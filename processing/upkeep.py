@@ -107,7 +107,7 @@ _COUNT: Final = text(
     FROM (
         SELECT *, state = 'pending' AND coalesce(counts_from <= now(), true) AS waits
         FROM work_items WHERE state <> 'done'
-    )
+    ) open
     """
 )
 _LIST_FAILED: Final = text(

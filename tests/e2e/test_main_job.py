@@ -205,5 +205,6 @@ def test_prefect_shows_the_flow_run_and_the_deployments(running: Home) -> None:
     assert "COMPLETED" in {run["state_type"] for run in runs}
     deployments = ask(running, "PREFECT", "/api/deployments/filter", {})
     assert {row["entrypoint"] for row in deployments} == {
-        "flows/retrain.py:retrain", "flows/score.py:predict_upcoming", "flows/score.py:refresh_matches",
+        "flows/process.py:process_sessions", "flows/retrain.py:retrain", "flows/score.py:predict_upcoming",
+        "flows/score.py:refresh_matches",
     }  # fmt: skip

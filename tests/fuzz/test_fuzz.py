@@ -46,7 +46,7 @@ def populated(template_url: URL, tmp_path_factory: pytest.TempPathFactory) -> It
             promote(engine, target, version, expected_champion=None, reason="a test", actor="test")
         score_all(engine, load_settings(home=home), now)
         key = create_key(engine, "fuzz", scopes=["admin"])
-        with serving(database, home, TQS_RATE_LIMIT="1000000/minute") as (url, _, log):
+        with serving(database, home, TQS_RATE_LIMIT="1000000/minute", TQS_WEBHOOK_SECRET="w" * 32) as (url, _, log):
             yield url, key, engine
             assert "Traceback" not in log.read_text()
         engine.dispose()
