@@ -63,9 +63,12 @@ class Ledger:
         return told | imagine_outcome(random, scheduled, status)
 
     def with_outcome(self, random: Random, session_id: str) -> dict[str, Any]:
-        """The outcome of a session that was told as scheduled."""
+        """The outcome of a session that was told as scheduled; one that is ahead can only have been rescheduled."""
         told = self.told[session_id]
-        return told | imagine_outcome(random, datetime.fromisoformat(told["scheduled_time"]), random.choice(OUTCOMES))
+        scheduled = datetime.fromisoformat(told["scheduled_time"])
+        return told | imagine_outcome(
+            random, scheduled, "rescheduled" if scheduled > self.today else random.choice(OUTCOMES)
+        )
 
     def tell(self, *bodies: dict[str, Any], engine: Engine | None = None) -> list[int]:
         """Post, and remember what was accepted; the statuses. Raises where no answer comes: nothing is promised."""
