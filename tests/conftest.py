@@ -21,7 +21,7 @@ from records.migrate import upgrade
 SECOND_SERVER = "TQS_TEST_DATABASE_URL"
 SERVERS = ["embedded", "server"] if os.environ.get(SECOND_SERVER) else ["embedded"]
 # Begun first, so that no worker is left with one of them when the others are done.
-LONGEST = ("e2e/test_main_job.py", "fuzz", "notebooks", "bentos", "e2e", "flows")
+LONGEST = ("e2e/test_main_job.py", "fuzz", "notebooks", "bentos", "processing/faults", "e2e", "flows")
 _numbers = itertools.count()
 
 # How long an example may take depends on what else runs.
@@ -66,10 +66,11 @@ def server_url(request: pytest.FixtureRequest) -> URL:
 
 
 @pytest.fixture(scope="session")
-def templates() -> Iterator[Callable[[URL], URL]]:
+def templates(embedded_url: URL) -> Iterator[Callable[[URL], URL]]:
     """The template database of a server, made when it is first asked for.
 
-    Not a fixture of `server_url`: pytest would end it and make it anew in each file, where the servers take turns.
+    Ends before the embedded server does. Not a fixture of `server_url`: pytest would end it and make it anew in each
+    file, where the servers take turns.
     """
     with ExitStack() as stack:
 

@@ -61,7 +61,7 @@ HOSTILE = {
     "no audience": make_token(aud=None),
     "no end": make_token(exp=None),
     "over": make_token(exp=NOW - timedelta(seconds=1)),
-    "not yet": make_token(nbf=NOW + timedelta(minutes=5)),
+    "not yet": make_token(nbf=NOW + timedelta(hours=12)),
     "no subject": make_token(sub=None),
     "empty subject": make_token(sub=""),
     "NUL in the subject": make_token(sub="a\0b"),

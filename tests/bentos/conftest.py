@@ -54,7 +54,9 @@ class Service:
 
 
 @pytest.fixture(scope="session")
-def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[URL], Service]]:
+def services(
+    templates: Callable[[URL], URL], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[URL], Service]]:
     """The service on a clone of a template, started when it is first asked for; of each server's there is one."""
     with ExitStack() as stack:
 

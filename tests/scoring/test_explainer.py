@@ -18,6 +18,7 @@ from scoring.explanation_prompt import write_prompt
 from scoring.explanation_store import Explanation, promise_explanation
 from scoring.explanation_text import MatchFacts, write_explanation
 from scoring.explanations import Contribution
+from tests.bentos.loops import run_coroutine
 from tests.scoring.language_server import Server, completion, language_server, send
 
 FACTS = MatchFacts(
@@ -55,7 +56,7 @@ def run(
         finally:
             await explainer.close()
 
-    return asyncio.run(all_steps())
+    return run_coroutine(all_steps())
 
 
 async def explain(explainer: Explainer) -> Explanation:

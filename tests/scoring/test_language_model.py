@@ -18,6 +18,7 @@ from pydantic import SecretStr
 
 from scoring import language_model
 from scoring.language_model import LanguageModel, LanguageModelError, open_language_model
+from tests.bentos.loops import run_coroutine
 from tests.scoring.language_server import KEY, Server, completion, language_server, send
 from tqs.settings import load_settings
 
@@ -38,7 +39,7 @@ def run(model: LanguageModel, step: Callable[[LanguageModel], Awaitable[Any]]) -
         finally:
             await model.close()
 
-    return asyncio.run(both())
+    return run_coroutine(both())
 
 
 async def ask(model: LanguageModel) -> str:
@@ -267,7 +268,7 @@ def test_a_client_that_loads_slowly_does_not_rest_the_server(server: Server, mon
         assert await ask(model) == "Hello."
         await model.close()
 
-    asyncio.run(both())
+    run_coroutine(both())
 
 
 def test_failures_at_the_same_time_count_once(server: Server) -> None:

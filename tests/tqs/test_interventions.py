@@ -68,7 +68,7 @@ def test_before_there_is_anything_to_say(tqs: Call) -> None:
 )
 def test_the_verdict_is_that_of_the_interval(capsys: pytest.CaptureFixture[str], uplift: Uplift, verdict: str) -> None:
     arms = ArmReport(120, 900, 180, 0.2, 870, 12, 3), ArmReport(30, 250, 61, 0.2441, 2, 4, 1)
-    _print_report(ReminderReport(NOW, *arms, uplift, None, None), load_settings(reminder_threshold=0.4))
+    _print_report(ReminderReport(NOW, *arms, uplift, None, None, None), load_settings(reminder_threshold=0.4))
     *table, said, judged = capsys.readouterr().out.splitlines()
     assert table[1].split() == ["reminded", "120", "900", "180", "20.0", "%", "870", "12", "3"]
     value, low, high = (f"{100 * one:.1f}" for one in (uplift.value, uplift.low, uplift.high))

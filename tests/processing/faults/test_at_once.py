@@ -129,7 +129,10 @@ def test_two_processors_at_once_one_of_them_killed(ledger: Ledger, environment: 
     assert end(start(work_off, environment)) == 0  # so that all have scores
     with resident(environment) as first, resident(environment), resident(environment):
         for number in range(60):
+            done = count(ledger, "done")
             ledger.tell(*(ledger.imagine(random) for _ in range(3)))
+            if number % 4 == 0:  # else all could be told before they have begun
+                wait_until(lambda done=done: count(ledger, "done") > done, END_S)
             if number == 40:
                 first.kill()
         settle(ledger)

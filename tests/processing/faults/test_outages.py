@@ -122,8 +122,7 @@ def test_a_connection_ended_within_the_commit_of_a_batch(ledger: Ledger, environ
     with commits_that_wait(ledger, "email_reports"):
         processor = start(work_off, environment)
         end_committer(ledger, "advisory")
-        assert end(processor) == 1
-    assert count(ledger, "pending") == 3
+    assert end(processor) == 0  # only a connection was lost: it went on in halves
     recover(ledger, environment)
     ledger.check()
 
@@ -148,8 +147,7 @@ def test_commits_whose_acknowledgement_is_lost(far: Ledger, own: OwnServer, tmp_
         processor = start(work_off, environment)
         end_committer(far, "SyncRep", "pg_cancel_backend")
         end_committer(far, "SyncRep")  # that of the batch
-        assert end(processor) == 1
-        assert count(far, "done") == 1
+    assert end(processor) == 0  # it went on with the others
     recover(far, environment)
     far.check()
 
