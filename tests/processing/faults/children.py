@@ -59,6 +59,11 @@ def work_off() -> None:
     process(ids=None, failed=False, requeue=False, json=True)
 
 
+def queue_again() -> None:
+    """`tqs process --requeue`."""
+    process(ids=None, failed=False, requeue=True, json=True)
+
+
 def reside() -> None:
     """`tqs up processor`."""
     raise SystemExit(processor.main())

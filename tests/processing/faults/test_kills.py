@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.processing.faults.children import die, end, start, tell, work_off
+from tests.processing.faults.children import die, end, queue_again, start, tell, work_off
 from tests.processing.faults.ledger import Bad, Ledger
 from tqs.failpoints import POINTS
 
@@ -29,6 +29,14 @@ def post(ledger: Ledger, random: Random, count: int) -> list[dict[str, Any]]:
 def recover(ledger: Ledger, environment: dict[str, str]) -> None:
     ledger.end_leases()
     assert end(start(work_off, environment)) == 0
+
+
+def recover_all(ledger: Ledger, environment: dict[str, str], bad: Bad) -> None:
+    """Also the sessions that could not be processed, as their operator would: made good and queued again."""
+    bad.make_all_good()
+    assert end(start(queue_again, environment)) == 0
+    recover(ledger, environment)
+    ledger.check()
 
 
 @pytest.mark.parametrize("point", INTAKE)
@@ -71,9 +79,7 @@ def test_a_processor_killed_while_it_records_an_error(
     assert die(work_off, environment, f"{point}:2")
     recover(ledger, environment)
     assert ledger.rows("SELECT count(*)::int AS left FROM work_items WHERE state <> 'done'") == [{"left": 2}]
-    bad.make_all_good()
-    recover(ledger, environment)
-    ledger.check()
+    recover_all(ledger, environment, bad)
 
 
 @pytest.mark.long
@@ -94,9 +100,5 @@ def test_two_hundred_kills(ledger: Ledger, environment: dict[str, str], bad: Bad
         if random.random() < 0.5:
             ledger.end_leases()
         if random.random() < 0.2:
-            bad.make_all_good()
-            recover(ledger, environment)
-            ledger.check()
-    bad.make_all_good()
-    recover(ledger, environment)
-    ledger.check()
+            recover_all(ledger, environment, bad)
+    recover_all(ledger, environment, bad)
