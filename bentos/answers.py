@@ -26,6 +26,7 @@ from tqs.errors import DatabaseDownError
 CONNECTIONS: Final = 4
 TIMEOUT_S: Final = 2.5  # for all of one answer: a database that hangs is told as one that is down
 SNAPSHOT_TIMEOUT_S: Final = 1.0  # for the look whether anything was committed: less, so that there is time left to read
+CHANGE_TIMEOUT_S: Final = 10.0  # it may have to wait for somebody who is changing the same
 KEPT_BYTES: Final = 32 * 2**20
 # Parts of an address that asyncpg knows; what else it may hold is meant for libpq.
 _KNOWN_TO_DRIVER: Final = frozenset({"host", "port", "passfile", "sslmode", "sslcert", "sslkey", "sslrootcert"})
@@ -54,6 +55,7 @@ class Answers:
         self._clock = clock
         self._pool: asyncpg.Pool | None = None
         self._writers: asyncpg.Pool | None = None
+        self._changers: asyncpg.Pool | None = None
         self._snapshots = Snapshots(self._connect, SNAPSHOT_TIMEOUT_S)
         self._kept: OrderedDict[tuple[Any, ...], Kept] = OrderedDict()
         self._bytes = 0
@@ -62,11 +64,12 @@ class Answers:
         """Make the pool; it connects when it is first asked, so a database that is down delays nothing."""
         self._pool = await self._make_pool(**_READING)
         self._writers = await self._make_pool(**_WRITING)
+        self._changers = await self._make_pool()
 
     async def stop(self) -> None:
         """Let go of the connections."""
         self._snapshots.stop()
-        for pool in (self._pool, self._writers):
+        for pool in (self._pool, self._writers, self._changers):
             if pool is not None:
                 pool.terminate()
 
@@ -103,6 +106,21 @@ class Answers:
         except _OUTAGES as error:
             raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
         return None if found is None else found.encode()
+
+    async def change(self, sql: str, *parameters: Any) -> tuple[Any, ...] | None:
+        """The row that a statement gives as it changes records, None where it gives none; durable by then.
+
+        A statement is a transaction of its own. Raises as `fetch`: whether anything was changed is not known then, so
+        it is for changes that may be asked for again.
+        """
+        if self._changers is None:
+            raise DatabaseDownError("the service is starting; try again in a moment")
+        try:
+            async with asyncio.timeout(CHANGE_TIMEOUT_S), self._changers.acquire() as connection:
+                found = await connection.fetchrow(sql, *parameters)
+        except _OUTAGES as error:
+            raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
+        return None if found is None else tuple(found)
 
     async def _make_pool(self, **settings: str) -> Any:
         return await asyncpg.create_pool(

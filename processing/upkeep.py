@@ -18,6 +18,7 @@ from scoring.tutors import SCORED_AS_OF, score_tutors
 from tqs.settings import Settings
 
 AT_ONCE: Final = 500  # tutors; their sessions wait meanwhile
+LONG_WAIT_MINUTES: Final = 15  # more than the three retries of a session's own errors take together
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,24 @@ def notice_failed_sessions(connection: Connection) -> Notice | None:
     )
 
 
+def notice_waiting_sessions(connection: Connection) -> Notice | None:
+    """What to tell the operator of sessions that wait too long, as if nobody processed; None where there are none."""
+    waiting, since = connection.execute(_WAITING).one()
+    if waiting == 0:
+        return None
+    return Notice(
+        topic="waiting",
+        what=f"{'session has' if waiting == 1 else 'sessions have'} waited longer than {LONG_WAIT_MINUTES} minutes",
+        count=waiting,
+        since=since,
+        errors=(),
+        remedy="See that a processor runs, and whether its log says what holds it up: tqs up processor, or by hand "
+        "tqs process.",
+    )
+
+
 def keep_up(engine: Engine, settings: Settings, now: datetime) -> None:
-    """What is to be done from time to time: tell the operator what failed, and score each tutor once a day.
+    """What is to be done from time to time: tell the operator what failed or waits, and score each tutor once a day.
 
     Windows pass without an event, so of a tutor without sessions the figures would stand still. The day is that of
     `now` in UTC, as in the tutors' history.
@@ -92,7 +109,11 @@ def keep_up(engine: Engine, settings: Settings, now: datetime) -> None:
     operators = settings.operator_recipients or settings.report_recipients
     with engine.begin() as connection:
         if operators:
-            for notice in (notice_failed_sessions(connection), notice_failed_mails(connection, now)):
+            for notice in (
+                notice_failed_sessions(connection),
+                notice_waiting_sessions(connection),
+                notice_failed_mails(connection, now),
+            ):
                 if notice is not None:
                     queue_notice(connection, notice, recipients=operators, now=now)
         unscored = connection.execute(_UNSCORED, {"now": now}).scalars().all()
@@ -100,14 +121,22 @@ def keep_up(engine: Engine, settings: Settings, now: datetime) -> None:
         score_tutors(engine, now, tutors=unscored[start : start + AT_ONCE])
 
 
-_COUNT: Final = text(
-    """
-    SELECT count(*) FILTER (WHERE waits), count(*) FILTER (WHERE state = 'failed'),
-        coalesce(extract(epoch FROM now() - min(greatest(created_at, counts_from)) FILTER (WHERE waits)), 0)::float8
-    FROM (
-        SELECT *, state = 'pending' AND coalesce(counts_from <= now(), true) AS waits
+_OPEN: Final = """(
+        SELECT state, state = 'pending' AND coalesce(counts_from <= now(), true) AS waits,
+            greatest(created_at, counts_from) AS since
         FROM work_items WHERE state <> 'done'
-    ) open
+    ) open"""
+_COUNT: Final = text(
+    f"""
+    SELECT count(*) FILTER (WHERE waits), count(*) FILTER (WHERE state = 'failed'),
+        coalesce(extract(epoch FROM now() - min(since) FILTER (WHERE waits)), 0)::float8
+    FROM {_OPEN}
+    """
+)
+_WAITING: Final = text(
+    f"""
+    SELECT count(*), min(since) FROM {_OPEN}
+    WHERE waits AND since < now() - interval '{LONG_WAIT_MINUTES} minutes'
     """
 )
 _LIST_FAILED: Final = text(

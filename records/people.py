@@ -30,43 +30,15 @@ def create_person(connection: Connection, kind: Kind, values: Mapping[str, Any])
     QueryError
         a name that is no such column.
     """
-    _check_names(values, (*IDENTITY[kind], *PROFILE_COLUMNS[kind]))
+    check_names(values, (*IDENTITY[kind], *PROFILE_COLUMNS[kind]))
     names = [*values, "source", "inputs_changed_at"]
     given = [*(_bound(name) for name in values), ":source", "clock_timestamp()"]
     statement = text(f"""
         WITH person AS (INSERT INTO {kind} ({", ".join(names)}) VALUES ({", ".join(given)}) RETURNING *)
-        {_insert_version(kind, "person")}
+        {insert_version(kind, "person")}
     """)
     made: UUID = connection.execute(statement, {**_written(values), "source": SOURCE}).scalar_one()
     return made
-
-
-def change_profile(connection: Connection, kind: Kind, person_id: UUID, changes: Mapping[str, Any]) -> bool:
-    """Set columns of a person's profile (None: to null), with a new version of it; whether anything was to change.
-
-    Where nothing is, nothing is written, and neither where there is nobody of that id. Of two changes at once the
-    second waits for the first one's commit, then changes what that left, and its version is valid from a later
-    moment. From then on, too, what match predictions rest on counts as changed.
-
-    Raises
-    ------
-    QueryError
-        no column at all, or a name that is no column of the profile.
-    """
-    _check_names(changes, PROFILE_COLUMNS[kind])
-    if not changes:
-        raise QueryError(f"there is nothing to change; name one of {', '.join(PROFILE_COLUMNS[kind])}")
-    names, values = ", ".join(changes), ", ".join(_bound(name) for name in changes)
-    statement = text(f"""
-        WITH person AS (
-            UPDATE {kind} SET ({names}, updated_at, inputs_changed_at)
-                = ROW ({values}, clock_timestamp(), {NEXT_CHANGE.format(person=kind)})
-            WHERE id = :id AND ROW ({names}) IS DISTINCT FROM ROW ({values})
-            RETURNING *
-        )
-        {_insert_version(kind, "person")}
-    """)
-    return connection.execute(statement, {**_written(changes), "id": person_id}).first() is not None
 
 
 def deactivate_tutor(connection: Connection, tutor_id: UUID) -> bool | None:
@@ -75,6 +47,15 @@ def deactivate_tutor(connection: Connection, tutor_id: UUID) -> bool | None:
     if found is not None:
         return True
     return False if connection.scalar(_EXISTS, {"id": tutor_id}) else None
+
+
+def insert_version(kind: Kind, person: str) -> str:
+    """SQL that adds the version of each profile in the subquery `person`, and gives their ids."""
+    key = f"{kind.removesuffix('s')}_id"
+    profile = ", ".join(PROFILE_COLUMNS[kind])
+    return f"""
+        INSERT INTO {kind.removesuffix("s")}_profiles ({key}, valid_from, recorded_at, {profile})
+        SELECT id, inputs_changed_at, inputs_changed_at, {profile} FROM {person} RETURNING {key}"""
 
 
 NEXT_CHANGE: Final = "greatest(clock_timestamp(), {person}.inputs_changed_at + interval '1 microsecond')"
@@ -86,14 +67,6 @@ _DEACTIVATE: Final = text(
 _EXISTS: Final = text("SELECT EXISTS (SELECT FROM tutors WHERE id = :id)")
 
 
-def _insert_version(kind: Kind, person: str) -> str:
-    key = f"{kind.removesuffix('s')}_id"
-    profile = ", ".join(PROFILE_COLUMNS[kind])
-    return f"""
-        INSERT INTO {kind.removesuffix("s")}_profiles ({key}, valid_from, recorded_at, {profile})
-        SELECT id, inputs_changed_at, inputs_changed_at, {profile} FROM {person} RETURNING {key}"""
-
-
 def _bound(name: str) -> str:
     return "CAST(:preferences_json AS jsonb)" if name == "preferences_json" else f":{name}"
 
@@ -103,6 +76,7 @@ def _written(values: Mapping[str, Any]) -> dict[str, Any]:
     return {**values, "preferences_json": None if preferences is None else json.dumps(preferences)}
 
 
-def _check_names(names: Iterable[str], allowed: tuple[str, ...]) -> None:
+def check_names(names: Iterable[str], allowed: tuple[str, ...]) -> None:
+    """Raise QueryError for a name that is not among the allowed ones."""
     if unknown := [name for name in names if name not in allowed]:
         raise QueryError(f"{unknown[0]!r} is nothing to set here; it can be {', '.join(allowed)}")

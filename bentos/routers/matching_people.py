@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
 from typing import Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Response
-from sqlalchemy import Engine, text
+from sqlalchemy import text
 
 from access.audit import record_action
-from bentos.answers import json_answer
+from bentos.answers import Answers, json_answer
 from bentos.fields import Limit, Offset, PathId
 from bentos.jobs import refresh_soon
 from bentos.people import (
+    Changes,
     ListedMatchingTutor,
     MatchingTutor,
     NewStudent,
@@ -23,8 +24,9 @@ from bentos.people import (
     TutorChanges,
 )
 from bentos.routers import Actor, TheseAnswers, ThisEngine, ThisWorker
-from records.people import Kind, change_profile, create_person
+from records.people import Kind, create_person
 from records.people_answers import STUDENT_LIST, TUTOR_ARRAY, person_by_id
+from records.profile_changes import change_profile
 from tqs.errors import NotFoundError
 
 router = APIRouter(prefix="/matching", tags=["Matching"])
@@ -50,16 +52,16 @@ def create_student(student: NewStudent, engine: ThisEngine, actor: Actor) -> Res
     with engine.begin() as connection:
         made = create_person(connection, "students", student.model_dump(exclude_unset=True))
         record_action(connection, actor, "create student", str(made))
-        body: str = connection.execute(_READ["students"], {"id": made}).scalar_one()
+        body: str = connection.execute(_NEW_STUDENT, {"id": made}).scalar_one()
     return Response(body, 201, {"location": f"/api/matching/students/{made}"}, "application/json")
 
 
 @router.patch("/students/{student_id}", response_model=Student, responses=NO_STUDENT)
-def change_student(
-    student_id: PathId, changes: StudentChanges, engine: ThisEngine, worker: ThisWorker, actor: Actor
+async def change_student(
+    student_id: PathId, changes: StudentChanges, answers: TheseAnswers, worker: ThisWorker, actor: Actor
 ) -> Response:
     """Change preferences of a student; the student's match predictions are made anew after the answer."""
-    changed, body = _change(engine, actor, "students", student_id, changes.model_dump(exclude_unset=True))
+    changed, body = await _change(answers, actor, "students", student_id, changes)
     if changed:
         refresh_soon(worker, "student", student_id, actor)
     return _answer(body, "students", student_id)
@@ -78,31 +80,27 @@ async def get_matching_tutor(tutor_id: PathId, answers: TheseAnswers) -> Respons
 
 
 @router.patch("/tutors/{tutor_id}", response_model=MatchingTutor, responses=NO_TUTOR)
-def change_tutor(
-    tutor_id: PathId, changes: TutorChanges, engine: ThisEngine, worker: ThisWorker, actor: Actor
+async def change_tutor(
+    tutor_id: PathId, changes: TutorChanges, answers: TheseAnswers, worker: ThisWorker, actor: Actor
 ) -> Response:
     """Change preferences of a tutor; the tutor's match predictions are made anew after the answer."""
-    changed, body = _change(engine, actor, "tutors", tutor_id, changes.model_dump(exclude_unset=True))
+    changed, body = await _change(answers, actor, "tutors", tutor_id, changes)
     if changed:
         refresh_soon(worker, "tutor", tutor_id, actor)
     return _answer(body, "tutors", tutor_id)
 
 
 _BY_ID: Final[dict[Kind, str]] = {"students": person_by_id("students"), "tutors": person_by_id("tutors")}
-_READ: Final = {kind: text(person_by_id(kind, ":id")) for kind in _BY_ID}
+_NEW_STUDENT: Final = text(person_by_id("students", ":id"))
 
 
-def _change(
-    engine: Engine, actor: str, kind: Kind, person_id: UUID, changes: Mapping[str, Any]
+async def _change(
+    answers: Answers, actor: str, kind: Kind, person_id: UUID, changes: Changes
 ) -> tuple[bool, bytes | None]:
     """Whether anything was to change, and the person as it is then; None where there is nobody of that id."""
-    with engine.begin() as connection:
-        changed = change_profile(connection, kind, person_id, changes)
-        if changed:
-            action = f"change {kind.removesuffix('s')}"
-            record_action(connection, actor, action, str(person_id), {"fields": sorted(changes)})
-        body = connection.execute(_READ[kind], {"id": person_id}).scalar_one_or_none()
-    return changed, None if body is None else body.encode()
+    values = changes.model_dump(exclude_unset=True)
+    row = await answers.change(change_profile(kind, values), person_id, actor, json.dumps(values))
+    return (False, None) if row is None else (row[0], row[1].encode())
 
 
 def _answer(body: bytes | None, kind: Kind, person_id: UUID) -> Response:

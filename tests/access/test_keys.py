@@ -78,7 +78,7 @@ def test_revoking_what_is_not_there_is_refused(engine: Engine, wanted: str) -> N
         ("a" * 101, ["read"], None, "1 to 100"),
         *(
             (name, ["read"], None, "calls somebody else")
-            for name in ("TQS_API_KEY", "Webhook ", "tqs", "token", "token ann")
+            for name in ("TQS_API_KEY", "Webhook ", "tqs", "token", "token ann", "Account ann")
         ),
         ("a", ["read"], -1, "would have expired"),
     ],

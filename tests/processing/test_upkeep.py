@@ -117,6 +117,26 @@ def test_the_operator_is_told_what_failed_once_a_day(plant: Plant) -> None:
     assert len(notices(plant)) == 2
 
 
+def test_the_operator_is_told_what_waits_too_long(plant: Plant) -> None:
+    plant.change(operator_recipients=(OPERATOR,))
+    tutor = plant.tutor()
+    long, longest, ahead, short, done = (plant.promised(tutor) for _ in range(5))
+    for session, changes in {
+        long: "created_at = now() - interval '16 minutes'",
+        longest: "created_at = now() - interval '2 hours'",
+        ahead: "created_at = now() - interval '2 hours', counts_from = now() + interval '1 hour'",
+        short: "created_at = now() - interval '14 minutes'",
+        done: "created_at = now() - interval '2 hours', state = 'done'",
+    }.items():
+        plant.execute(f"UPDATE work_items SET {changes} WHERE session_id = '{session}'")
+
+    keep_up(plant.engine, plant.settings, plant.now)
+
+    [(recipient, subject, facts)] = notices(plant)
+    assert (recipient, subject) == (OPERATOR, "2 sessions have waited longer than 15 minutes")
+    assert datetime.fromisoformat(facts["since"]) == plant.item(longest, "created_at")[0]
+
+
 def test_without_an_operator_those_who_get_reports_are_told_and_without_anybody_nobody(plant: Plant) -> None:
     failed(plant, plant.tutor())
     keep_up(plant.engine, plant.settings, plant.now)

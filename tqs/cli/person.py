@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from getpass import getuser
 
+from access.audit import ACCOUNT
+
 
 def name_person() -> str:
-    """The name of the account; a number in a container that knows no names."""
+    """The account, such as "account ada", by its number in a container that knows no names. No key is called so."""
     try:
-        return getuser()
+        name = getuser()
     except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+        name = str(os.getuid())
+    return ACCOUNT + name
