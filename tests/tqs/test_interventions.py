@@ -34,7 +34,12 @@ def test_what_is_added_is_listed_with_how_it_ended(tqs: Call, records: Records) 
     with records.engine.connect() as connection:
         assert connection.scalar(text("SELECT recipient FROM email_reports")) == "ada@example.org"
     made = json.loads(tqs("interventions", "add", "call", "--tutor", tutor, "--note", "Is ill", "--json")[1])
-    assert (made["session_id"], made["tutor_id"], made["note"], made["actor"]) == (None, tutor, "Is ill", f"account {getuser()}")
+    assert (made["session_id"], made["tutor_id"], made["note"], made["actor"]) == (
+        None,
+        tutor,
+        "Is ill",
+        f"account {getuser()}",
+    )
     records.execute(f"UPDATE sessions SET status = 'no_show' WHERE id = '{session}'")
 
     call, reminder = json.loads(tqs("interventions", "list", "--tutor", tutor, "--json")[1])
