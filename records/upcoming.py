@@ -96,6 +96,7 @@ _ASKED_OF_TUTORS: Final = text(
     """
 )
 _RECENT: Final = "s.scheduled_time > %(since)s AND s.scheduled_time <= %(now)s"
+# Each pair is looked up by itself: the planner would rather read all sessions that there ever were.
 _CHOSEN: Final = f"""(
         SELECT s.* FROM sessions s
         WHERE s.id = ANY(%(ids)s::uuid[]) AND s.status = 'scheduled' AND s.scheduled_time > %(now)s
@@ -106,11 +107,13 @@ _CHOSEN: Final = f"""(
             OR (s.student_id = ANY(%(students)s::text[]) AND {_RECENT})
         )
     UNION ALL
-        SELECT s.* FROM (
-            SELECT * FROM unnest(%(pair_tutors)s::uuid[], %(pair_students)s::text[]) AS p (tutor_id, student_id)
-            GROUP BY tutor_id, student_id
-        ) pair JOIN sessions s USING (tutor_id, student_id)
-        WHERE s.status <> 'scheduled' AND s.scheduled_time <= %(since)s
+        SELECT s.* FROM unnest(%(pair_tutors)s::uuid[], %(pair_students)s::text[]) AS pair (tutor_id, student_id),
+        LATERAL (
+            SELECT * FROM sessions
+            WHERE tutor_id = pair.tutor_id AND student_id = pair.student_id AND status <> 'scheduled'
+                AND scheduled_time <= %(since)s
+            OFFSET 0
+        ) s
     ) s
     LEFT JOIN {_number("tutors", "uuid")} AS t ON t.id = s.tutor_id
     LEFT JOIN {_number("students", "text")} AS u ON u.id = s.student_id"""

@@ -40,8 +40,13 @@ sessions = Table(
     CheckConstraint(f"booked_at >= '{EARLIEST_YEAR - 10}-01-01 00:00:00+00'", name="booked_at_range"),
 )
 Index("ix_sessions_tutor_id_scheduled_time", sessions.c.tutor_id, desc(sessions.c.scheduled_time))
-# A student's recent sessions, and all that a student had with one tutor.
-Index("ix_sessions_student_id_scheduled_time", sessions.c.student_id, sessions.c.scheduled_time, sessions.c.tutor_id)
+# A student's recent sessions, and all that a student had with one tutor: also where many are told of as one student.
+Index(
+    "ix_sessions_student_id_tutor_id_scheduled_time",
+    sessions.c.student_id,
+    sessions.c.tutor_id,
+    sessions.c.scheduled_time,
+)
 Index("ix_sessions_scheduled_time_id", sessions.c.scheduled_time, sessions.c.id)
 # The sessions ahead, however many are over, with all that a list of them is filtered and sorted by.
 Index(
