@@ -11,13 +11,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
 import asyncpg
 from fastapi import Response
+from pydantic_core import from_json
 from sqlalchemy import URL
 
 from bentos.snapshots import Snapshots
@@ -91,6 +92,33 @@ class Answers:
         except _OUTAGES as error:
             self._forget_all()
             raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
+
+    async def recall(self, sql: str, *parameters: Any) -> Kept | None:
+        """What was read for these parameters, by `fetch` or `fetch_each`, if nothing was committed since."""
+        kept = self._kept.get((sql, *parameters))
+        return kept if kept is not None and await self._is_current(kept) else None
+
+    async def fetch_each(self, sql: str, rows: Sequence[tuple[Any, ...]], *shared: Any) -> list[bytes | None]:
+        """As `fetch` for each row of parameters followed by those that are shared, but in one statement.
+
+        sql: takes an array for each column of `rows`, then what is shared, and gives a JSON array with a text for each
+        row, or null.
+        """
+        if self._pool is None:
+            raise DatabaseDownError("the service is starting; try again in a moment")
+        try:
+            async with asyncio.timeout(TIMEOUT_S), self._pool.acquire() as connection:
+                at = self._clock()
+                snapshot, found = await connection.fetchrow(
+                    _FETCH.format(sql), *map(list, zip(*rows, strict=True)), *shared
+                )
+        except _OUTAGES as error:
+            self._forget_all()
+            raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
+        bodies = [None if one is None else one.encode() for one in from_json(found)]
+        for row, body in zip(rows, bodies, strict=True):
+            self._keep((sql, *row, *shared), Kept(body, snapshot, at))
+        return bodies
 
     async def store(self, sql: str, *parameters: Any) -> bytes | None:
         """The one text that a statement gives as it writes, as UTF-8; None where it gives null or no row.

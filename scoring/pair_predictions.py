@@ -1,7 +1,7 @@
 """One student with one tutor: the stored prediction where it is fresh, else one made of just what is known of the two.
 
-One query answers either the prediction as JSON or, where there is none that is fresh and explained, the numbers to make
-it of; one statement stores what was made of them, of several pairs at once, and answers the same JSON.
+One query answers, for several pairs at once, either the prediction as JSON or, where there is none that is fresh and
+explained, the numbers to make it of; one statement stores what was made of them, and answers the same JSON.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class PairInputs:
 
 
 def read_inputs(answer: bytes) -> PairInputs | None:
-    """The inputs in an answer to READ_PAIR; None where it is a prediction, ready to be sent."""
+    """The inputs in an answer of READ_PAIRS; None where it is a prediction, ready to be sent."""
     return PairInputs(**from_json(answer)["inputs"]) if answer.startswith(_INPUTS_MARK) else None
 
 
@@ -95,7 +95,7 @@ def predict_known(model: ServedModel, pairs: Mapping[Pair, PairInputs], actors: 
 
 
 def read_stored(answer: bytes | None) -> dict[Pair, bytes]:
-    """What STORE_PAIRS answered, by pair, stored or not: each prediction as READ_PAIR answers it."""
+    """What STORE_PAIRS answered, by pair, stored or not: each prediction as READ_PAIRS answers it."""
     found = [] if answer is None else from_json(answer)
     return {(UUID(student), UUID(tutor)): prediction.encode() for student, tutor, prediction in found}
 
@@ -135,13 +135,22 @@ def _inputs() -> str:
         {STUDENT_PROFILE.format(now="c.now")} {TUTOR_PROFILE.format(now="c.now")} {TUTOR_MONTH.format(now="c.now")})"""
 
 
-READ_PAIR: Final = f"""
+_READ_PAIR: Final = f"""
     SELECT CASE WHEN p.id IS NULL THEN {_inputs()} ELSE {json_object(json_columns(ANSWERED, "p"))} END::text
-    FROM students s JOIN tutors t ON t.id = $2 AND t.is_active
+    FROM students s JOIN tutors t ON t.id = asked.tutor_id AND t.is_active
     LEFT JOIN match_predictions p ON p.student_id = s.id AND p.tutor_id = t.id
         AND p.contributions IS NOT NULL AND {FRESH.format(version="$3", low="$4", high="$5")}
-    WHERE s.id = $1"""
-"""$1 student, $2 tutor, $3 to $5 the terms of what serves. Null: there is no such student, or no such active tutor."""
+    WHERE s.id = asked.student_id"""
+# Each pair is looked up by itself: for several, the planner would rather read all of a small table.
+READ_PAIRS: Final = f"""
+    SELECT json_agg(one.answer ORDER BY asked.place)::text
+    FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS asked (student_id, tutor_id, place)
+    LEFT JOIN LATERAL ({_READ_PAIR} OFFSET 0) one (answer) ON true"""
+"""$1 students, $2 tutors, $3 to $5 the terms of what serves: a JSON array with a text for each pair, in order.
+
+It is the stored prediction, or the inputs of one that is to be made (`read_inputs`), as JSON; null where there is no
+such student or no such active tutor.
+"""
 
 _MADE: Final = {
     "actor": "text",
@@ -216,4 +225,4 @@ A pair that is not in the answer: something that it rests on has changed since, 
 WHO_IS_MISSING: Final = """
     SELECT CASE WHEN NOT EXISTS (SELECT FROM students WHERE id = $1) THEN 'student'
         WHEN NOT EXISTS (SELECT FROM tutors WHERE id = $2) THEN 'tutor' ELSE 'active tutor' END"""
-"""$1 student, $2 tutor: why READ_PAIR answers null."""
+"""$1 student, $2 tutor: why READ_PAIRS answers null."""

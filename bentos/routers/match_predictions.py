@@ -21,7 +21,7 @@ from bentos.routers.tutors import Scores
 from scoring.explanations import Contribution
 from scoring.match_lists import Order, SortBy, Who, list_matches, read_stale
 from scoring.models import ServedModel
-from scoring.pair_predictions import READ_PAIR, WHO_IS_MISSING, read_inputs
+from scoring.pair_predictions import WHO_IS_MISSING
 from scoring.pair_refresh import predict_person
 from tqs.errors import ConflictError, ModelError, NotFoundError, TqsError
 
@@ -102,17 +102,10 @@ async def predict_match_of(
     A prediction is fresh while its model serves and neither preferences, nor the tutor's figures, nor the thresholds of
     the risk levels changed since.
     """
-    for _ in range(ATTEMPTS):
-        answer = await answers.fetch(READ_PAIR, student_id, tutor_id, *model.terms.values())
-        if answer is None:
-            raise await _explain_absence(answers, student_id, tutor_id)
-        inputs = read_inputs(answer)
-        if inputs is None:
-            return json_answer(answer)
-        stored = await worker.pair_batch.predict(model, (student_id, tutor_id), inputs, actor)
-        if stored is not None:
-            return json_answer(stored)
-    raise ConflictError("one of the two was being changed; ask again")
+    answer = await worker.pair_batch.answer(model, (student_id, tutor_id), actor)
+    if answer is None:
+        raise await _explain_absence(answers, student_id, tutor_id)
+    return json_answer(answer)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, fields
-from types import SimpleNamespace
+from dataclasses import dataclass
 from typing import Any
 
 import httpx
@@ -16,13 +14,9 @@ from sqlalchemy import text
 
 from bentos.routers.assignment import MatchingAnswer
 from bentos.routers.match_jobs import FinishedRun
-from bentos.routers.match_predictions import MatchList, MatchPrediction, predict_match_of
-from scoring.pair_predictions import PairInputs
+from bentos.routers.match_predictions import MatchList, MatchPrediction
 from tests.bentos.calls import problem
 from tests.bentos.conftest import Service
-from tests.bentos.loops import run_coroutine
-from tests.scoring.conftest import serve
-from tqs.errors import ConflictError
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -111,25 +105,6 @@ def test_a_change_of_preferences_shows_in_the_next_answer(
     assert after.updated_at > before.updated_at
     listed = matches(client, f"students/{student}", limit=1000).matches
     assert {one.pace_mismatch for one in listed if str(one.tutor_id) == tutor} == {4}
-
-
-def test_a_pair_that_changes_all_the_time_is_a_conflict() -> None:
-    """Each time it is read, something that it rests on changes before it is stored."""
-    asked: list[str] = []
-
-    class Changing:
-        async def fetch(self, *_: Any) -> bytes:
-            return json.dumps({"inputs": dict.fromkeys(one.name for one in fields(PairInputs))}).encode()
-
-        async def predict(self, *asked_for: Any) -> None:
-            asked.append(asked_for[-1])
-
-    answers: Any = Changing()
-    worker: Any = SimpleNamespace(pair_batch=answers)
-    pair = uuid.uuid4(), uuid.uuid4()
-    with pytest.raises(ConflictError, match="being changed; ask again"):
-        run_coroutine(predict_match_of(*pair, answers, serve("match"), worker, "ada"))
-    assert asked == ["ada"] * 3
 
 
 def test_nobody_to_predict(client: httpx.Client, people: People) -> None:

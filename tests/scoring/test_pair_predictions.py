@@ -21,7 +21,7 @@ from scoring.models import ServedModel
 from scoring.pair_people import read_clock
 from scoring.pair_predictions import (
     ANSWERED,
-    READ_PAIR,
+    READ_PAIRS,
     STORE_PAIRS,
     WHO_IS_MISSING,
     PairInputs,
@@ -56,9 +56,11 @@ def pair(records: Records) -> tuple[UUID, UUID]:
 
 
 def read(engine: Engine, pair: tuple[UUID, UUID], model: ServedModel = MODEL) -> dict[str, Any] | PairInputs | None:
-    answer = answered(engine, READ_PAIR, *pair, *model.terms.values())
-    if answer is None:
+    student, tutor = pair
+    [told] = json.loads(answered(engine, READ_PAIRS, [student], [tutor], *model.terms.values()) or b"")
+    if told is None:
         return None
+    answer = told.encode()
     found: dict[str, Any] = json.loads(answer)
     return found if (inputs := read_inputs(answer)) is None else inputs
 
