@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -15,6 +16,7 @@ from tqs.errors import ConflictError
 
 ATTEMPTS: Final = 3  # where someone is changed between the reading and the storing
 MOST_PAIRS: Final = 16  # computed in one go, while all other requests wait
+GATHER_S: Final = 0.002  # that a batch waits at most for as many pairs as the last one had
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +27,18 @@ class _Waiting:
 
 
 class PairBatch:
-    """Gathers pairs while the batch before them is worked on. Lives in one event loop."""
+    """Gathers pairs while the batch before them is worked on. Lives in one event loop.
+
+    Those whose clients were answered together ask again together, a moment one after the other: as many as in the last
+    batch are waited for that long. A client that is alone never waits.
+    """
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
         self._waiting: dict[Pair, _Waiting] = {}
         self._task: asyncio.Task[None] | None = None
+        self._expected = 1
+        self._enough = asyncio.Event()
 
     async def answer(self, model: ServedModel, pair: Pair, actor: str) -> bytes | None:
         """The prediction of a pair as JSON, the stored one if it is fresh, else one that is made and stored.
@@ -51,6 +59,8 @@ class PairBatch:
             return kept.body
         future = asyncio.get_running_loop().create_future()
         waiting = self._waiting.setdefault(pair, _Waiting(model, actor, future))
+        if len(self._waiting) >= self._expected:
+            self._enough.set()
         if self._task is None:
             self._task = asyncio.create_task(self._work())
         return await asyncio.shield(waiting.answer)  # one who goes away leaves it to the others
@@ -58,12 +68,22 @@ class PairBatch:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                await asyncio.sleep(0)  # pairs that arrived together are answered together
-                taken = {pair: self._waiting.pop(pair) for pair in list(islice(self._waiting, MOST_PAIRS))}
+                taken = await self._gather()
                 for model in dict.fromkeys(one.model for one in taken.values()):  # as a rule one
                     await self._answer(model, {pair: one for pair, one in taken.items() if one.model == model})
         finally:
             self._task = None
+
+    async def _gather(self) -> dict[Pair, _Waiting]:
+        await asyncio.sleep(0)  # pairs that arrived together are answered together
+        if len(self._waiting) < self._expected:
+            self._enough.clear()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(GATHER_S):
+                    await self._enough.wait()
+        taken = {pair: self._waiting.pop(pair) for pair in list(islice(self._waiting, MOST_PAIRS))}
+        self._expected = len(taken)
+        return taken
 
     async def _answer(self, model: ServedModel, waiting: dict[Pair, _Waiting]) -> None:
         try:

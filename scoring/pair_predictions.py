@@ -141,10 +141,11 @@ _READ_PAIR: Final = f"""
     LEFT JOIN match_predictions p ON p.student_id = s.id AND p.tutor_id = t.id
         AND p.contributions IS NOT NULL AND {FRESH.format(version="$3", low="$4", high="$5")}
     WHERE s.id = asked.student_id"""
-# Each pair is looked up by itself: for several, the planner would rather read all of a small table.
+# Each pair is looked up by itself: for several, the planner would rather read all of a small table. It is not to see
+# how many there are: it would plan anew for each number of them, which takes longer than the answer.
 READ_PAIRS: Final = f"""
     SELECT json_agg(one.answer ORDER BY asked.place)::text
-    FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS asked (student_id, tutor_id, place)
+    FROM unnest((SELECT $1::uuid[]), (SELECT $2::uuid[])) WITH ORDINALITY AS asked (student_id, tutor_id, place)
     LEFT JOIN LATERAL ({_READ_PAIR} OFFSET 0) one (answer) ON true"""
 """$1 students, $2 tutors, $3 to $5 the terms of what serves: a JSON array with a text for each pair, in order.
 

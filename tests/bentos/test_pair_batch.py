@@ -111,6 +111,23 @@ def test_those_who_wait_for_a_batch_share_the_next() -> None:
     run(steps)
 
 
+def test_those_who_were_answered_together_are_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def steps(store: Store, batch: PairBatch) -> None:
+        store.go_on.set()
+        monkeypatch.setattr("bentos.pair_batch.GATHER_S", 600.0)
+        await asyncio.gather(*await start(batch, 1))
+        await asyncio.gather(*await start(batch, 2, 3, 4))  # nobody waits for more than there were
+        tasks = [*await start(batch, 5), *await start(batch, 6), *await start(batch, 7)]
+        assert await asyncio.gather(*tasks) == [made(5), made(6), made(7)]
+        monkeypatch.setattr("bentos.pair_batch.GATHER_S", 0.0)
+        await asyncio.gather(*await start(batch, 8))  # nor for ever
+        monkeypatch.setattr("bentos.pair_batch.GATHER_S", 600.0)
+        await asyncio.gather(*await start(batch, 9))
+        assert [len(pairs) for pairs in store.reads] == [1, 3, 3, 1, 1]
+
+    run(steps)
+
+
 def test_a_batch_is_bounded() -> None:
     async def steps(store: Store, batch: PairBatch) -> None:
         store.go_on.set()
