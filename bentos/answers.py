@@ -27,7 +27,6 @@ from tqs.errors import DatabaseDownError
 CONNECTIONS: Final = 4
 TIMEOUT_S: Final = 2.5  # for all of one answer: a database that hangs is told as one that is down
 SNAPSHOT_TIMEOUT_S: Final = 1.0  # for the look whether anything was committed: less, so that there is time left to read
-CHANGE_TIMEOUT_S: Final = 10.0  # it may have to wait for somebody who is changing the same
 KEPT_BYTES: Final = 32 * 2**20
 # Parts of an address that asyncpg knows; what else it may hold is meant for libpq.
 _KNOWN_TO_DRIVER: Final = frozenset({"host", "port", "passfile", "sslmode", "sslcert", "sslkey", "sslrootcert"})
@@ -35,6 +34,7 @@ _READING: Final = {"default_transaction_read_only": "on"}
 # What is stored is a few rows by their keys; of a list whose length it does not know PostgreSQL expects so many that it
 # would rather read a whole table of people than look each one up.
 _WRITING: Final = {"synchronous_commit": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+_CHANGING: Final = {"lock_timeout": "2s"}  # whoever processes sessions of a tutor holds the tutor for a while
 _FETCH: Final = "SELECT pg_current_snapshot()::text, ({})"
 
 
@@ -65,7 +65,7 @@ class Answers:
         """Make the pool; it connects when it is first asked, so a database that is down delays nothing."""
         self._pool = await self._make_pool(**_READING)
         self._writers = await self._make_pool(**_WRITING)
-        self._changers = await self._make_pool()
+        self._changers = await self._make_pool(**_CHANGING)
 
     async def stop(self) -> None:
         """Let go of the connections."""
@@ -144,7 +144,7 @@ class Answers:
         if self._changers is None:
             raise DatabaseDownError("the service is starting; try again in a moment")
         try:
-            async with asyncio.timeout(CHANGE_TIMEOUT_S), self._changers.acquire() as connection:
+            async with asyncio.timeout(TIMEOUT_S), self._changers.acquire() as connection:
                 found = await connection.fetchrow(sql, *parameters)
         except _OUTAGES as error:
             raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
@@ -11,7 +11,7 @@ from typing import Final
 
 from bentos.answers import Answers
 from scoring.models import ServedModel
-from scoring.pair_predictions import READ_PAIRS, STORE_PAIRS, Pair, predict_known, read_inputs, read_stored
+from scoring.pair_predictions import READ_PAIRS, STORE_PAIRS, Pair, PairInputs, predict_known, read_inputs, read_stored
 from tqs.errors import ConflictError
 
 ATTEMPTS: Final = 3  # where someone is changed between the reading and the storing
@@ -19,24 +19,33 @@ MOST_PAIRS: Final = 16  # computed in one go, while all other requests wait
 GATHER_S: Final = 0.002  # that a batch waits at most for as many pairs as the last one had
 
 
-@dataclass(frozen=True, slots=True)
-class _Waiting:
+@dataclass(slots=True)
+class _Asked:
+    pair: Pair
     model: ServedModel
     actor: str
     answer: asyncio.Future[bytes | None]
+    attempts: int = 0
+
+    def fail(self, error: Exception) -> None:
+        self.answer.set_exception(error)
+        self.answer.exception()  # those who asked may be gone by now
 
 
 class PairBatch:
     """Gathers pairs while the batch before them is worked on. Lives in one event loop.
 
-    Those whose clients were answered together ask again together, a moment one after the other: as many as in the last
-    batch are waited for that long. A client that is alone never waits.
+    Reading and making take turns of their own, so that what is stored is answered though what is made has to wait for
+    somebody. Those whose clients were answered together ask again together, a moment one after the other: as many as in
+    the last batch are waited for that long. A client that is alone never waits.
     """
 
     def __init__(self, answers: Answers) -> None:
         self._answers = answers
-        self._waiting: dict[Pair, _Waiting] = {}
-        self._task: asyncio.Task[None] | None = None
+        self._to_read: dict[Pair, _Asked] = {}
+        self._to_make: list[tuple[_Asked, PairInputs]] = []
+        self._reading: asyncio.Task[None] | None = None
+        self._making: asyncio.Task[None] | None = None
         self._expected = 1
         self._enough = asyncio.Event()
 
@@ -55,63 +64,108 @@ class PairBatch:
             where the database does not answer in time.
         """
         kept = await self._answers.recall(READ_PAIRS, *pair, *model.terms.values())
-        if kept is not None and not _is_to_be_made(kept.body):
+        if kept is not None and (kept.body is None or read_inputs(kept.body) is None):
             return kept.body
-        future = asyncio.get_running_loop().create_future()
-        waiting = self._waiting.setdefault(pair, _Waiting(model, actor, future))
-        if len(self._waiting) >= self._expected:
+        asked = self._to_read.get(pair)
+        if asked is None:
+            asked = _Asked(pair, model, actor, asyncio.get_running_loop().create_future())
+            self._read_soon(asked)
+        return await asyncio.shield(asked.answer)  # one who goes away leaves it to the others
+
+    def _read_soon(self, asked: _Asked) -> None:
+        self._to_read[asked.pair] = asked
+        if len(self._to_read) >= self._expected:
             self._enough.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._work())
-        return await asyncio.shield(waiting.answer)  # one who goes away leaves it to the others
+        if self._reading is None:
+            self._reading = asyncio.create_task(self._read())
 
-    async def _work(self) -> None:
+    async def _read(self) -> None:
         try:
-            while self._waiting:
-                taken = await self._gather()
-                for model in dict.fromkeys(one.model for one in taken.values()):  # as a rule one
-                    await self._answer(model, {pair: one for pair, one in taken.items() if one.model == model})
+            while self._to_read:
+                for batch in _by_model(await self._gather()):
+                    await self._read_batch(batch)
         finally:
-            self._task = None
+            self._reading = None
 
-    async def _gather(self) -> dict[Pair, _Waiting]:
+    async def _gather(self) -> list[_Asked]:
         await asyncio.sleep(0)  # pairs that arrived together are answered together
-        if len(self._waiting) < self._expected:
+        if len(self._to_read) < self._expected:
             self._enough.clear()
             with suppress(TimeoutError):
                 async with asyncio.timeout(GATHER_S):
                     await self._enough.wait()
-        taken = {pair: self._waiting.pop(pair) for pair in list(islice(self._waiting, MOST_PAIRS))}
+        taken = [self._to_read.pop(pair) for pair in list(islice(self._to_read, MOST_PAIRS))]
         self._expected = len(taken)
         return taken
 
-    async def _answer(self, model: ServedModel, waiting: dict[Pair, _Waiting]) -> None:
+    async def _read_batch(self, batch: list[_Asked]) -> None:
+        terms = batch[0].model.terms.values()
         try:
-            for _ in range(ATTEMPTS):
-                found = await self._read_or_store(model, {pair: one.actor for pair, one in waiting.items()})
-                for pair, body in found.items():
-                    waiting.pop(pair).answer.set_result(body)
-                if not waiting:
-                    return
-            raise ConflictError("one of the two was being changed; ask again")
+            bodies = await self._answers.fetch_each(READ_PAIRS, [asked.pair for asked in batch], *terms)
         except Exception as error:  # noqa: BLE001  # it is raised where the pairs were asked for
-            for one in waiting.values():
-                one.answer.set_exception(error)
-                one.answer.exception()  # those who asked may be gone by now
+            for asked in batch:
+                asked.fail(error)
+            return
+        for asked, body in zip(batch, bodies, strict=True):
+            inputs = None if body is None else read_inputs(body)
+            if inputs is None:
+                asked.answer.set_result(body)
+            else:
+                self._to_make.append((asked, inputs))
+        if self._to_make and self._making is None:
+            self._making = asyncio.create_task(self._make())
 
-    async def _read_or_store(self, model: ServedModel, actors: Mapping[Pair, str]) -> dict[Pair, bytes | None]:
-        """The answers there are, without the pairs that something changed of while they were predicted."""
-        bodies = await self._answers.fetch_each(READ_PAIRS, list(actors), *model.terms.values())
-        answers = dict(zip(actors, bodies, strict=True))
-        inputs = {pair: known for pair, body in answers.items() if body and (known := read_inputs(body)) is not None}
-        if inputs:
-            made = predict_known(model, inputs, {pair: actors[pair] for pair in inputs})
+    async def _make(self) -> None:
+        try:
+            while self._to_make:
+                taken, left = dict[Pair, tuple[_Asked, PairInputs]](), []
+                for asked, inputs in self._to_make:
+                    if asked.pair in taken or len(taken) == MOST_PAIRS:  # one statement stores a pair once
+                        left.append((asked, inputs))
+                    else:
+                        taken[asked.pair] = asked, inputs
+                self._to_make = left
+                for batch in _by_model(asked for asked, _ in taken.values()):
+                    await self._make_batch(batch, {asked.pair: taken[asked.pair][1] for asked in batch})
+        finally:
+            self._making = None
+
+    async def _make_batch(self, batch: list[_Asked], inputs: dict[Pair, PairInputs]) -> None:
+        try:
+            made = predict_known(batch[0].model, inputs, {asked.pair: asked.actor for asked in batch})
             stored = read_stored(await self._answers.store(STORE_PAIRS, made))
-            answers = {
-                pair: stored.get(pair, body) for pair, body in answers.items() if pair in stored or pair not in inputs
-            }
-        return answers
+        except Exception as error:  # noqa: BLE001  # it is raised where the pairs were asked for
+            for asked in batch:
+                asked.fail(error)
+            return
+        for asked in batch:
+            asked.attempts += 1
+            if asked.pair in stored:
+                asked.answer.set_result(stored[asked.pair])
+            elif asked.attempts == ATTEMPTS:
+                asked.fail(ConflictError("one of the two was being changed; ask again"))
+            else:
+                self._read_again(asked)
+
+    def _read_again(self, asked: _Asked) -> None:
+        other = self._to_read.get(asked.pair)
+        if other is None:
+            self._read_soon(asked)
+        else:  # who asked later for the same has yet to be read for: they are told the same
+            other.answer.add_done_callback(lambda done: _pass_on(done, asked))
 
 
-def _is_to_be_made(body: bytes | None) -> bool:
-    return body is not None and read_inputs(body) is not None
+def _pass_on(done: asyncio.Future[bytes | None], asked: _Asked) -> None:
+    error = done.exception()
+    if isinstance(error, Exception):
+        asked.fail(error)
+    else:
+        asked.answer.set_result(done.result())
+
+
+def _by_model(asked: Iterable[_Asked]) -> list[list[_Asked]]:
+    """As a rule one batch: those of one model."""
+    batches: dict[ServedModel, list[_Asked]] = {}
+    for one in asked:
+        batches.setdefault(one.model, []).append(one)
+    return list(batches.values())

@@ -28,6 +28,12 @@ def check_start() -> None:
         sys.exit(1)
 
 
+def check_settings(settings: Settings) -> None:
+    """Raise SettingsError where a limit or the rules of tokens cannot be used."""
+    configure_tokens(settings)
+    read_rate_limit(settings.rate_limit)
+
+
 def require_key(settings: Settings) -> None:
     """Refuse a service that nobody could call.
 
@@ -36,8 +42,7 @@ def require_key(settings: Settings) -> None:
     TqsError
         where there is no key that is good, a limit or the rules of tokens cannot be used, or the database cannot.
     """
-    configure_tokens(settings)
-    read_rate_limit(settings.rate_limit)
+    check_settings(settings)
     with open_databases(settings) as databases, explain_outage(databases.app), databases.app.connect() as connection:
         if not len(read_key_ring(connection, settings.api_key)):
             raise SettingsError(

@@ -114,12 +114,12 @@ class Live:
             if document not in self._due:  # else a refresh that has not begun yet will see this change too
                 self._due.add(document)
                 document.add_next_tick_callback(partial(self._refresh_page, document))
-        if not self._due:
-            self._busy_since = None
+        self._end_if_idle()
 
     def _refresh_page(self, document: Document) -> None:
         self._due.discard(document)
         if document not in self._pages:  # closed since
+            self._end_if_idle()
             return
         begun = self._busy_since = self._busy_since or monotonic()
         self._in_round = True
@@ -133,3 +133,9 @@ class Live:
     def _forget(self, document: Document) -> None:
         self._pages.pop(document, None)
         self._due.discard(document)
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        """A round whose last page was closed is over."""
+        if not self._due and not self._in_round:
+            self._busy_since = None

@@ -63,7 +63,6 @@ class LivePage:
         head = show_html(Markup("<h1>{}</h1>").format(heading), style="page_head")
         page = pmui.Page(
             title=TITLE,
-            meta_title=f"{heading} · {TITLE}",
             header=[pn.HSpacer(), _show_logout()],
             main=[
                 pn.Column(

@@ -16,6 +16,7 @@ from tornado.ioloop import IOLoop
 
 from dashboards.live import POLL_S, Live
 from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_password
+from dashboards.page import TITLE
 from dashboards.tutors import show_tutors_page
 from records.engine import open_databases
 from tqs.errors import SettingsError, TqsError
@@ -70,6 +71,7 @@ def create_server(engine: Engine, settings: Settings, live: Live) -> Any:
         return get_server(
             pages,
             address=ADDRESS,
+            title={name: f"{name.capitalize()} · {TITLE}" for name in pages},
             port=settings.dashboard_port,
             websocket_origin=hosts,
             auth_provider=PasswordLogin(ensure_password(settings.home)),

@@ -31,11 +31,14 @@ def process_sessions() -> dict[str, Any]:
         return {"skipped": True}
     settings = load_settings()
     with open_databases(settings) as databases:
-        sessions = drain(databases.app, settings, SessionModels(databases.app, settings), stop=lambda: is_over(started))
-        keep_up(databases.app, settings, datetime.now(UTC))
-        mails = send_all_due(databases.app, settings, stop=lambda: is_over(started))
-    for report in (sessions, mails):
-        get_run_logger().info("%s", report)
+        try:
+            models = SessionModels(databases.app, settings)
+            sessions = drain(databases.app, settings, models, stop=lambda: is_over(started))
+        finally:  # whatever keeps sessions from being processed, the operator is to hear of it
+            keep_up(databases.app, settings, datetime.now(UTC))
+            mails = send_all_due(databases.app, settings, stop=lambda: is_over(started))
+            get_run_logger().info("%s", mails)
+    get_run_logger().info("%s", sessions)
     return {"sessions": asdict(sessions), "mails": asdict(mails)}
 
 

@@ -24,6 +24,7 @@ from tqs.settings import Settings
 
 log: Final = logging.getLogger("tqs.processing")
 
+SEVERAL: Final = 3  # tutors
 SOFT_LIMIT_S: Final = 240.0  # from the claim on, after which what is left of a batch is given back
 CONFLICTS: Final = 3  # with others, one after the other, before a batch is given back
 SOON_S: Final = 5.0  # until what the database could not do is tried again
@@ -199,8 +200,8 @@ def _may_pass(error: Exception) -> TypeGuard[DBAPIError | psycopg2.Error]:
 
 
 def _is_one_for_all(blamed: Sequence[tuple[WorkItem, Exception]]) -> bool:
-    """Whether sessions of several tutors failed, all in the same way."""
-    return len({item.tutor_id for item, _ in blamed}) > 1 and len({_name(error) for _, error in blamed}) == 1
+    """Whether sessions of so many tutors failed, all in the same way, that it is hardly theirs."""
+    return len({item.tutor_id for item, _ in blamed}) >= SEVERAL and len({_name(error) for _, error in blamed}) == 1
 
 
 def _add(total: DrainReport, report: DrainReport) -> None:

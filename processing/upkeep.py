@@ -25,7 +25,7 @@ LONG_WAIT_MINUTES: Final = 15  # more than the three retries of a session's own 
 class QueueCounts:
     """Sessions not yet processed: waiting (or being processed), given up, and how long the oldest has been waiting.
 
-    One that was processed and is to be again when it counts waits from then on.
+    One that was processed and is to be again when it counts waits from then on, one that was queued again since that.
     """
 
     pending: int
@@ -148,7 +148,7 @@ _LIST_FAILED: Final = text(
 _REQUEUE: Final = text(
     """
     UPDATE work_items SET state = 'pending', attempts = 0, errors = 0, last_error = NULL,
-        not_before = clock_timestamp(), updated_at = clock_timestamp()
+        not_before = clock_timestamp(), counts_from = clock_timestamp(), updated_at = clock_timestamp()
     WHERE state = 'failed' AND (CAST(:ids AS uuid[]) IS NULL
         OR id = ANY(CAST(:ids AS uuid[])) OR session_id = ANY(CAST(:ids AS uuid[])))
     """

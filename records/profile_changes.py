@@ -32,7 +32,8 @@ def change_profile(kind: Kind, names: Collection[str], parameters: tuple[str, st
     if not names:
         raise QueryError(f"there is nothing to change; name one of {', '.join(PROFILE_COLUMNS[kind])}")
     columns = sorted(names)
-    old, new = (", ".join(f"{alias}.{name}" for name in columns) for alias in ("p", "a"))
+    # Compared is what the lock was granted on: the statement itself sees the row as it was when it began.
+    old, new = (", ".join(f"{alias}.{name}" for name in columns) for alias in ("held", "a"))
     fields = ", ".join(f"'{name}'" for name in columns)
     person, actor, values = parameters
     return f"""

@@ -94,6 +94,8 @@ def _make_reminder(row: RowMapping, now: datetime) -> Reminder | Unsendable:
         return Unsendable("the session has begun by now")
     if not row["is_active"]:
         return Unsendable("the tutor is not active any more")
+    if row["reminded_id"] != row["tutor_id"]:
+        return Unsendable("the session has another tutor by now")
     return Reminder(row["tutor"], row["scheduled_time"], row["duration_minutes"], row["subject"])
 
 
@@ -153,8 +155,9 @@ _SESSION_REPORTS: Final = text(
 )
 _REMINDERS: Final = text(
     f"""
-    SELECT m.id AS mail_id, t.is_active, {SESSION_COLUMNS}
+    SELECT m.id AS mail_id, t.is_active, i.tutor_id AS reminded_id, {SESSION_COLUMNS}
     FROM email_reports m JOIN sessions s ON s.id = m.session_id {SESSION_JOINS}
+    JOIN interventions i ON i.id = m.intervention_id
     WHERE {_ASKED} AND m.kind = 'reminder'
     """
 )

@@ -73,7 +73,14 @@ def draw_rate_history(points: Sequence[RatePoint]) -> figure:
         )
     )
     plot.add_layout(_threshold("width"))
-    plot.xaxis.formatter = DatetimeTickFormatter(days="%d %b", months="%b %Y", years="%Y")
+    plot.xaxis.formatter = DatetimeTickFormatter(
+        days="%d %b",
+        months="%b",
+        context=DatetimeTickFormatter(months="%Y"),  # the year once, so that the months' names do not meet
+        context_which="start",
+        context_location="below",
+        hide_repeats=True,
+    )
     plot.yaxis.formatter = NumeralTickFormatter(format="0")
     plot.yaxis.axis_label = "30-day rate, %"
     plot.xgrid.visible = False

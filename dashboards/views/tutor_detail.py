@@ -13,7 +13,11 @@ from scoring.tutor_list import ListedTutor
 def render_tutor(tutor: ListedTutor) -> Markup:
     """The tutor's name, flag, rates with their sessions, and trend, as HTML in which names are text."""
     rates = Markup("").join(
-        _render_figure(f"{days} days", format_percent(rate), f"{format_count(sessions)} sessions")
+        _render_figure(
+            f"{days} days",
+            format_percent(rate),
+            f"{format_count(sessions)} {'session' if sessions == 1 else 'sessions'}",
+        )
         for days, rate, sessions in (
             (7, tutor.reschedule_rate_7d, tutor.total_sessions_7d),
             (30, tutor.reschedule_rate_30d, tutor.total_sessions_30d),

@@ -35,7 +35,9 @@ work_items = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("errors", Integer, nullable=False, server_default=text("0")),
     moment("not_before", default="now()"),
-    moment("counts_from", nullable=True),  # it was processed, and is to be again then; null: not so
+    moment(
+        "counts_from", nullable=True
+    ),  # waits from then on: to be processed again, or queued again; null: from the start
     moment("leased_until", nullable=True),
     Column("lease_token", Uuid),
     Column("last_error", Text),

@@ -187,6 +187,24 @@ def test_an_error_reaches_all_who_share_it_and_no_one_later() -> None:
     run(steps)
 
 
+def test_what_is_stored_is_answered_while_what_is_made_waits() -> None:
+    async def steps(store: Store, batch: PairBatch) -> None:
+        store.stored, store.absent = {pair(2), pair(5)}, {pair(3)}
+        blocked, stored, absent = await start(batch, 1, 2, 3)
+        assert (await stored, await absent) == (STORED, None)
+        [again, other] = await start(batch, 1, 5)
+        assert await other == STORED
+        store.error = DatabaseDownError("gone")
+        assert not blocked.done()
+        store.go_on.set()
+        for task in (blocked, again):
+            with pytest.raises(DatabaseDownError, match="gone"):
+                await task
+        assert [len(rows) for rows in store.batches] == [1, 1]  # never the same pair twice in one
+
+    run(steps)
+
+
 def test_one_who_goes_away_takes_nothing_from_the_others() -> None:
     async def steps(store: Store, batch: PairBatch) -> None:
         gone, stays = await start(batch, 1, 1)

@@ -28,6 +28,7 @@ def records(dashboards: Dashboards) -> None:
 
 
 def test_tutors_with_their_rates_worst_first(page: Page) -> None:
+    expect(page).to_have_title("Tutors · Tutor quality")
     expect(shown_names(page).nth(0)).to_have_text("Alma")
     expect(shown_names(page).nth(1)).to_have_text("Bert")
     expect(row(page, "Alma").locator("td .text")).to_have_text(["High", "40.0%", "+10.0 pp", "50.0%", "25.0%", "10"])

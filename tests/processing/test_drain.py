@@ -274,6 +274,14 @@ def test_what_all_sessions_of_one_tutor_fail_with_is_theirs(plant: Plant, fault:
     assert states(plant) == [("pending", 1, 1)]
 
 
+def test_what_the_sessions_of_two_tutors_fail_with_is_theirs(plant: Plant, fault: Any) -> None:
+    for _ in range(2):
+        plant.promised(plant.tutor(), 0.5)
+    fault(refuse_secret)
+    assert plant.drain() == DrainReport(delayed=2)
+    assert states(plant) == [("pending", 1, 1)]
+
+
 def test_it_stops_between_batches_and_between_parts(plant: Plant, fault: Any) -> None:
     tutor = plant.tutor()
     sessions = [plant.promised(tutor, 0.5) for _ in range(8)]

@@ -79,6 +79,16 @@ def test_all_that_failed_is_queued_again_and_processed(plant: Plant) -> None:
     assert requeue_failed(plant.engine) == 0
 
 
+def test_what_is_queued_again_waits_from_then_on(plant: Plant) -> None:
+    session = failed(plant, plant.tutor())
+    plant.execute(f"UPDATE work_items SET created_at = now() - interval '3 days' WHERE session_id = '{session}'")
+    requeue_failed(plant.engine)
+    assert counts(plant).pending == 1
+    assert counts(plant).oldest_seconds < 60
+    assert plant.drain().processed == 1
+    assert plant.item(session, "state, counts_from") == ("done", None)
+
+
 def test_those_that_are_named_are_queued_again(plant: Plant) -> None:
     tutor = plant.tutor()
     by_session, by_row, stays = (failed(plant, tutor) for _ in range(3))

@@ -181,6 +181,19 @@ def test_simultaneous_changes_of_one_person_all_count(engine: Engine) -> None:
     assert [kept[-1][name] for name in names] == [3] * len(names)
 
 
+def test_a_change_back_of_what_another_is_just_changing_counts(engine: Engine) -> None:
+    made = create(engine, "tutors", preferred_pace=3)
+    with ThreadPoolExecutor(1) as pool:
+        with engine.begin() as connection:
+            assert change_within(connection, "tutors", made, preferred_pace=5)
+            second = pool.submit(change, engine, "tutors", made, preferred_pace=3)
+            wait_for_lock(engine, second)
+        assert second.result() is True
+    (tutor,) = rows(engine, "SELECT * FROM tutors")
+    assert tutor["preferred_pace"] == 3
+    assert [row["preferred_pace"] for row in versions(engine, "tutors")] == [3, 5, 3]
+
+
 def test_a_change_comes_after_the_one_before_though_the_clock_went_back(engine: Engine) -> None:
     made = create(engine, "tutors", age=30)
     with engine.begin() as connection:

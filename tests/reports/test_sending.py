@@ -310,6 +310,11 @@ def test_a_reminder_goes_to_the_tutor(post: Office, server: Server) -> None:
         ("UPDATE sessions SET status = 'rescheduled'", "the session is rescheduled by now"),
         (f"UPDATE sessions SET scheduled_time = '{NOW}'", "the session has begun by now"),
         ("UPDATE tutors SET is_active = false", "the tutor is not active any more"),
+        (
+            "INSERT INTO tutors (id, name, source) VALUES (gen_random_uuid(), 'Bob', 'import'); "
+            "UPDATE sessions SET tutor_id = (SELECT id FROM tutors WHERE name = 'Bob')",
+            "the session has another tutor by now",
+        ),
         ("UPDATE email_reports SET recipient = 'Ada'", "the recipient is no e-mail address"),
         ("UPDATE email_reports SET recipient = E'a@x.org\\r\\nBcc: b@x.org'", "the recipient is no e-mail address"),
     ],

@@ -145,6 +145,18 @@ def test_a_home_that_is_no_folder_is_a_sentence(
     assert [finding["ok"] for finding in json.loads(out)] == [False]
 
 
+def test_a_setting_of_the_service_that_cannot_be_used_is_found(tqs: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TQS_RATE_LIMIT", "lots")
+    code, out, err = tqs("doctor", "--json")
+    assert (code, err) == (1, "tqs: something is wrong; see the table\n")
+    [wrong] = [finding for finding in json.loads(out) if not finding["ok"]]
+    assert wrong["what"] == "settings"
+    assert "'lots' is no limit of calls" in wrong["found"]
+    code, out, err = tqs("up")
+    assert (code, out) == (1, "")  # before a key is made
+    assert "'lots' is no limit of calls" in err
+
+
 @pytest.mark.parametrize(
     "words", [["models", "list"], ["score"], ["db", "upgrade"], ["db", "downgrade", "--yes"], ["up"], ["retrain"]]
 )

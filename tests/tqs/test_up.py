@@ -52,8 +52,13 @@ def test_a_part_that_ends_takes_the_others_with_it_and_its_words_are_shown(tmp_p
     nowhere = f"http://{HOST}:{free_port()}"
     lasting = Part("lasting", [sys.executable, "-c", SERVE.format(port=free_port(), end="serve_forever()")], nowhere)
     failing = Part("failing", [sys.executable, "-c", "print('no such thing'); raise SystemExit(3)"], nowhere)
-    with pytest.raises(TqsError, match="no such thing"):
-        run_parts([lasting, failing], {}, tmp_path / "logs" / "up.log")
+    log = tmp_path / "logs" / "up.log"
+    log.parent.mkdir()
+    log.write_text("told by another run\n")
+    with pytest.raises(TqsError, match="no such thing") as caught:
+        run_parts([lasting, failing], {}, log)
+    assert "another run" not in str(caught.value)
+    assert log.read_text().startswith("told by another run\n")
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

@@ -7,11 +7,12 @@ import shutil
 import sys
 from dataclasses import dataclass
 
+from bentos.preflight import check_settings
 from records.columns import TARGETS
 from records.engine import connect, explain_outage
 from records.migrate import current_revision, head_revision
 from tqs.cli.up import parts_of, require_free
-from tqs.errors import TqsError
+from tqs.errors import SettingsError, TqsError
 from tqs.private_files import ensure_private_folder
 from tqs.settings import Settings
 
@@ -28,7 +29,7 @@ class Finding:
 
 
 def examine(settings: Settings) -> list[Finding]:
-    """Check Python, disk, database, schema, ports and models; the checks after a database that is gone are left out."""
+    """Check Python, disk, settings, ports, database, schema, models; what needs a database that is gone is left out."""
     try:
         ensure_private_folder(settings.home)
     except OSError as error:
@@ -38,6 +39,10 @@ def examine(settings: Settings) -> list[Finding]:
         Finding("python", (3, 11) <= sys.version_info[:2] <= (3, 13), platform.python_version()),
         Finding("disk", free > ROOMY_DISK_BYTES, f"{free / 1024**3:.1f} GiB free for {settings.home}"),
     ]
+    try:
+        check_settings(settings)
+    except SettingsError as error:
+        findings.append(Finding("settings", False, str(error)))
     for part in parts_of(settings, []):
         try:
             require_free(part)

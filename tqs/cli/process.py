@@ -96,9 +96,11 @@ def _work_off(engine: Engine, settings: Settings, *, json: bool) -> None:
             seen = done.processed + done.delayed + done.failed
             report("sessions", seen, max(waiting, seen))
 
-        done = drain(engine, settings, SessionModels(engine, settings), progress=tell)
-    keep_up(engine, settings, datetime.now(UTC))
-    mails = send_all_due(engine, settings)
+        try:
+            done = drain(engine, settings, SessionModels(engine, settings), progress=tell)
+        finally:  # whatever keeps sessions from being processed, the operator is to hear of it
+            keep_up(engine, settings, datetime.now(UTC))
+            mails = send_all_due(engine, settings)
     with engine.connect() as connection:
         left = count_queue(connection)
     if json:

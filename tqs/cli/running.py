@@ -36,6 +36,7 @@ def up(
 ) -> None:
     """Start all parts, or those named; Ctrl-C stops them. Example: tqs up service dashboards."""
     from access.keys import ensure_first_key
+    from bentos.preflight import check_settings
     from dashboards.login import PASSWORD_FILE, USER, ensure_password
     from flows.environment import announced_server, serve_environment
     from records.engine import open_databases
@@ -43,6 +44,7 @@ def up(
 
     settings = load_settings()
     chosen = parts_of(settings, parts or [])
+    check_settings(settings)
     with open_databases(settings) as databases:
         key = None if settings.api_key else ensure_first_key(databases.app, settings.home)
         if key is not None:

@@ -91,6 +91,7 @@ def run_parts(parts: Sequence[Part], env: Mapping[str, str], log: Path) -> None:
         require_free(part)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("a", encoding="utf-8") as output:
+        start = log.stat().st_size
         printer = _Log(output)
         manager = Manager(printer)
         for part in parts:
@@ -106,7 +107,8 @@ def run_parts(parts: Sequence[Part], env: Mapping[str, str], log: Path) -> None:
             done.set()
             watcher.join()
     if not printer.signalled:
-        tail = "\n".join(log.read_text(encoding="utf-8").splitlines()[-LOG_TAIL_LINES:])
+        told = log.read_bytes()[start:].decode(errors="replace")  # what was told before is of other parts
+        tail = "\n".join(told.splitlines()[-LOG_TAIL_LINES:])
         raise TqsError(f"a part stopped by itself, so all were stopped; the end of {log}:\n{tail}")
     print("stopped", flush=True)
 
