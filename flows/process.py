@@ -13,7 +13,7 @@ from flows.environment import quiet_run_logs
 from processing.drain import drain
 from processing.models import SessionModels
 from processing.upkeep import keep_up
-from records.engine import open_databases
+from records.engine import is_outage, open_databases
 from reports.sending import send_all_due
 from tqs.settings import load_settings
 
@@ -34,11 +34,15 @@ def process_sessions() -> dict[str, Any]:
         try:
             models = SessionModels(databases.app, settings)
             sessions = drain(databases.app, settings, models, stop=lambda: is_over(started))
-        finally:  # whatever keeps sessions from being processed, the operator is to hear of it
-            keep_up(databases.app, settings, datetime.now(UTC))
-            mails = send_all_due(databases.app, settings, stop=lambda: is_over(started))
-            get_run_logger().info("%s", mails)
-    get_run_logger().info("%s", sessions)
+        except Exception as error:
+            if not is_outage(error):  # whatever keeps sessions from being processed, the operator is to hear of it
+                keep_up(databases.app, settings, datetime.now(UTC))
+                send_all_due(databases.app, settings, stop=lambda: is_over(started))
+            raise
+        keep_up(databases.app, settings, datetime.now(UTC))
+        mails = send_all_due(databases.app, settings, stop=lambda: is_over(started))
+    for report in (sessions, mails):
+        get_run_logger().info("%s", report)
     return {"sessions": asdict(sessions), "mails": asdict(mails)}
 
 

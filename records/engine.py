@@ -192,7 +192,7 @@ def explain_outage(engine: Engine) -> Iterator[None]:
         raise RecordsError(_explain(error, engine.url.render_as_string(hide_password=True))) from error
 
 
-def is_outage(error: DBAPIError | psycopg2.Error) -> bool:
+def is_outage(error: Exception) -> bool:
     """Whether the server could not be reached or the connection to it broke: the same work may succeed later."""
     cause: Any = error.orig if isinstance(error, DBAPIError) else error
     kinds = psycopg2.OperationalError | psycopg2.InterfaceError

@@ -85,6 +85,7 @@ def _work_off(engine: Engine, settings: Settings, *, json: bool) -> None:
     from processing.drain import DrainReport, drain
     from processing.models import SessionModels
     from processing.upkeep import count_queue, keep_up
+    from records.engine import is_outage
     from reports.sending import send_all_due
     from reports.wording import write_count
 
@@ -98,9 +99,13 @@ def _work_off(engine: Engine, settings: Settings, *, json: bool) -> None:
 
         try:
             done = drain(engine, settings, SessionModels(engine, settings), progress=tell)
-        finally:  # whatever keeps sessions from being processed, the operator is to hear of it
-            keep_up(engine, settings, datetime.now(UTC))
-            mails = send_all_due(engine, settings)
+        except Exception as error:
+            if not is_outage(error):  # whatever keeps sessions from being processed, the operator is to hear of it
+                keep_up(engine, settings, datetime.now(UTC))
+                send_all_due(engine, settings)
+            raise
+    keep_up(engine, settings, datetime.now(UTC))
+    mails = send_all_due(engine, settings)
     with engine.connect() as connection:
         left = count_queue(connection)
     if json:
