@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,14 +84,8 @@ class Answers:
         DatabaseDownError
             where the database does not answer in time.
         """
-        if self._pool is None:
-            raise DatabaseDownError("the service is starting; try again in a moment")
-        try:
-            async with asyncio.timeout(TIMEOUT_S):
-                return await self._fetch(self._pool, sql, parameters, max_age_s)
-        except _OUTAGES as error:
-            self._forget_all()
-            raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
+        async with self._in_time(self._pool) as pool:
+            return await self._fetch(pool, sql, parameters, max_age_s)
 
     async def recall(self, sql: str, *parameters: Any) -> Kept | None:
         """What was read for these parameters, by `fetch` or `fetch_each`, if nothing was committed since."""
@@ -104,17 +98,10 @@ class Answers:
         sql: takes an array for each column of `rows`, then what is shared, and gives a JSON array with a text for each
         row, or null.
         """
-        if self._pool is None:
-            raise DatabaseDownError("the service is starting; try again in a moment")
-        try:
-            async with asyncio.timeout(TIMEOUT_S), self._pool.acquire() as connection:
-                at = self._clock()
-                snapshot, found = await connection.fetchrow(
-                    _FETCH.format(sql), *map(list, zip(*rows, strict=True)), *shared
-                )
-        except _OUTAGES as error:
-            self._forget_all()
-            raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
+        async with self._in_time(self._pool) as pool, pool.acquire() as connection:
+            at = self._clock()
+            columns = map(list, zip(*rows, strict=True))
+            snapshot, found = await connection.fetchrow(_FETCH.format(sql), *columns, *shared)
         bodies = [None if one is None else one.encode() for one in from_json(found)]
         for row, body in zip(rows, bodies, strict=True):
             self._keep((sql, *row, *shared), Kept(body, snapshot, at))
@@ -126,13 +113,8 @@ class Answers:
         For what a read finds missing and makes: if it is lost in a crash, the next read makes it again. A statement is
         a transaction of its own. Raises as `fetch`.
         """
-        if self._writers is None:
-            raise DatabaseDownError("the service is starting; try again in a moment")
-        try:
-            async with asyncio.timeout(TIMEOUT_S), self._writers.acquire() as connection:
-                found = await connection.fetchval(sql, *parameters)
-        except _OUTAGES as error:
-            raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
+        async with self._in_time(self._writers) as pool, pool.acquire() as connection:
+            found = await connection.fetchval(sql, *parameters)
         return None if found is None else found.encode()
 
     async def change(self, sql: str, *parameters: Any) -> tuple[Any, ...] | None:
@@ -141,14 +123,21 @@ class Answers:
         A statement is a transaction of its own. Raises as `fetch`: whether anything was changed is not known then, so
         it is for changes that may be asked for again.
         """
-        if self._changers is None:
+        async with self._in_time(self._changers) as pool, pool.acquire() as connection:
+            found = await connection.fetchrow(sql, *parameters)
+        return None if found is None else tuple(found)
+
+    @asynccontextmanager
+    async def _in_time(self, pool: asyncpg.Pool | None) -> AsyncIterator[asyncpg.Pool]:
+        """A pool for one answer; DatabaseDownError where there is none yet, or the database does not answer in time."""
+        if pool is None:
             raise DatabaseDownError("the service is starting; try again in a moment")
         try:
-            async with asyncio.timeout(TIMEOUT_S), self._changers.acquire() as connection:
-                found = await connection.fetchrow(sql, *parameters)
+            async with asyncio.timeout(TIMEOUT_S):
+                yield pool
         except _OUTAGES as error:
+            self._forget_all()
             raise DatabaseDownError("the database does not answer at the moment; try again in a few seconds") from error
-        return None if found is None else tuple(found)
 
     async def _make_pool(self, **settings: str) -> Any:
         return await asyncpg.create_pool(

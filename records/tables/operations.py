@@ -35,9 +35,7 @@ work_items = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("errors", Integer, nullable=False, server_default=text("0")),
     moment("not_before", default="now()"),
-    moment(
-        "counts_from", nullable=True
-    ),  # waits from then on: to be processed again, or queued again; null: from the start
+    moment("counts_from", nullable=True),  # waits from then on, to be processed again; null: from the start
     moment("leased_until", nullable=True),
     Column("lease_token", Uuid),
     Column("last_error", Text),
