@@ -21,7 +21,7 @@ from uuid import UUID, uuid4
 
 from sqlalchemy import Connection, Engine, TextClause, text
 
-from records.known import COUNTS_FROM
+from records.known import COUNTS_FROM, FEW_RESCHEDULES
 from tqs.failpoints import reach
 
 log: Final = logging.getLogger("tqs.processing")
@@ -81,8 +81,7 @@ def finish(connection: Connection, claim: Claim, items: Sequence[WorkItem], now:
 
     One whose outcome counts from later than `now` on, as of which it was processed, waits to be processed again then.
     """
-    sessions = [str(item.session_id) for item in items]
-    return connection.execute(_FINISH, _of(claim, items) | {"sessions": sessions, "now": now}).rowcount
+    return connection.execute(_FINISH, _of(claim, items) | {"now": now}).rowcount
 
 
 def release(connection: Connection, claim: Claim, items: Sequence[WorkItem], *, pause_s: float = 0.0) -> int:
@@ -149,11 +148,13 @@ _DUE: Final = f"{_FREE} AND not_before <= clock_timestamp() AND {{which}}"
 _OLDEST: Final = f"""
         SELECT w.id, s.tutor_id FROM work_items w JOIN sessions s ON s.id = w.session_id WHERE {_DUE}
         ORDER BY w.not_before, w.id LIMIT :most FOR UPDATE OF w SKIP LOCKED"""
+# Each tutor is looked up by the key and in a hash (IS TRUE): a backlog is younger than the planner's statistics, and a
+# join that it takes for one of few rows is quadratic in them.
 _OTHERS: Final = f"""others AS MATERIALIZED (
-        SELECT w.id FROM work_items w JOIN sessions s ON s.id = w.session_id
-        WHERE (SELECT count(*) FROM oldest) = :most AND {_DUE.format(which="w.attempts = w.errors")}
-            AND s.tutor_id IN (SELECT tutor_id FROM oldest)
-        LIMIT {MOST_AT_ONCE} FOR UPDATE OF w SKIP LOCKED
+        SELECT id FROM work_items w
+        WHERE (SELECT count(*) FROM oldest) = :most AND {_DUE.format(which="attempts = errors")}
+            AND ((SELECT tutor_id FROM sessions WHERE id = w.session_id) IN (SELECT tutor_id FROM oldest)) IS TRUE
+        LIMIT {MOST_AT_ONCE} FOR UPDATE SKIP LOCKED
     ), due AS (SELECT id FROM oldest UNION SELECT id FROM others)"""
 _CLAIM: Final = f"""
     WITH {{due}}, claimed AS (
@@ -181,17 +182,18 @@ _RENEW: Final = text(
     WHERE id IN (SELECT id FROM work_items {_MINE} FOR UPDATE SKIP LOCKED)
     """
 )
+# A lookup by the key for each row, for the reason that _OTHERS gives.
 _FINISH: Final = text(
     f"""
-    UPDATE work_items SET last_error = NULL, {_LET_GO},
-        state = CASE WHEN again THEN 'pending' ELSE 'done' END,
-        attempts = CASE WHEN again THEN 0 ELSE attempts END, errors = CASE WHEN again THEN 0 ELSE errors END,
-        not_before = CASE WHEN again THEN later ELSE not_before END, counts_from = CASE WHEN again THEN later END
-    FROM (
-        SELECT s.id AS told, {COUNTS_FROM} AS later, s.status <> 'scheduled' AND {COUNTS_FROM} >= :now AS again
-        FROM sessions s LEFT JOIN reschedules r ON r.session_id = s.id AND s.status = 'rescheduled'
-        WHERE s.id = ANY(CAST(:sessions AS uuid[]))
-    ) s {_MINE} AND session_id = told
+    UPDATE work_items SET last_error = NULL, {_LET_GO}, (state, attempts, errors, not_before, counts_from) = (
+        SELECT CASE WHEN again THEN 'pending' ELSE 'done' END, CASE WHEN again THEN 0 ELSE attempts END,
+            CASE WHEN again THEN 0 ELSE errors END, CASE WHEN again THEN later ELSE not_before END,
+            CASE WHEN again THEN later END
+        FROM (
+            SELECT {COUNTS_FROM} AS later, s.status <> 'scheduled' AND {COUNTS_FROM} >= :now AS again
+            FROM sessions s {FEW_RESCHEDULES} WHERE s.id = work_items.session_id
+        ) known
+    ) {_MINE}
     """
 )
 _RELEASE: Final = text(
