@@ -10,11 +10,8 @@ from prefect import flow, get_run_logger
 from prefect.runtime import flow_run
 
 from flows.environment import quiet_run_logs
-from processing.drain import drain
-from processing.models import SessionModels
-from processing.upkeep import keep_up
-from records.engine import is_outage, open_databases
-from reports.sending import send_all_due
+from processing.round import work_off
+from records.engine import open_databases
 from tqs.settings import load_settings
 
 STALE: Final = timedelta(minutes=2)  # of runs that piled up while no worker ran, the newest is enough
@@ -31,16 +28,7 @@ def process_sessions() -> dict[str, Any]:
         return {"skipped": True}
     settings = load_settings()
     with open_databases(settings) as databases:
-        try:
-            models = SessionModels(databases.app, settings)
-            sessions = drain(databases.app, settings, models, stop=lambda: is_over(started))
-        except Exception as error:
-            if not is_outage(error):  # whatever keeps sessions from being processed, the operator is to hear of it
-                keep_up(databases.app, settings, datetime.now(UTC))
-                send_all_due(databases.app, settings, stop=lambda: is_over(started))
-            raise
-        keep_up(databases.app, settings, datetime.now(UTC))
-        mails = send_all_due(databases.app, settings, stop=lambda: is_over(started))
+        sessions, mails = work_off(databases.app, settings, stop=lambda: is_over(started))
     for report in (sessions, mails):
         get_run_logger().info("%s", report)
     return {"sessions": asdict(sessions), "mails": asdict(mails)}

@@ -106,3 +106,63 @@ def test_upkeep_reads_nothing_from_end_to_end(plant: Plant, explaining: Engine) 
 
     assert len(explained) > 10
     assert scanned == []
+
+
+BACKLOG = 1_500
+MOST_A_SESSION = 3
+"""Rows that one step of a statement may look at for each session of a backlog: itself, its tutor, and one to spare."""
+looked_at: list[tuple[float, str]] = []
+
+
+class Counting(extensions.cursor):
+    """Notes how many rows each statement that changes something looked at, by doing it twice and undoing the first."""
+
+    def execute(self, query: Any, vars: Any = None) -> None:
+        statement = self.mogrify(query, vars).decode()
+        if any(word in statement for word in ("INSERT INTO", "UPDATE ")) and not self.connection.autocommit:
+            with self.connection.cursor(cursor_factory=extensions.cursor) as cursor:
+                cursor.execute("SAVEPOINT counting")
+                cursor.execute("EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + statement)
+                ((plan,),) = cursor.fetchall()
+                cursor.execute("ROLLBACK TO SAVEPOINT counting")
+            looked_at.append((max(_rows(node) for node in _nodes(plan[0]["Plan"])), statement))
+        super().execute(query, vars)
+
+
+def _rows(node: dict[str, Any]) -> float:
+    passed = sum(node.get(name, 0) for name in ("Actual Rows", "Rows Removed by Filter", "Rows Removed by Join Filter"))
+    return float(passed * node["Actual Loops"])
+
+
+def test_a_backlog_is_looked_at_once_and_not_once_for_each_of_its_sessions(plant: Plant) -> None:
+    plant.change(report_recipients=("coach@example.com",))
+    tutors = [plant.tutor() for _ in range(5)]
+    _tell_many(plant, tutors)
+    plant.execute("UPDATE work_items SET state = 'done'")
+    plant.execute("ANALYZE")  # so that the planner knows of nothing that waits
+    _tell_many(plant, tutors)
+    looked_at.clear()
+    engine = create_engine(plant.engine.url, connect_args={"cursor_factory": Counting})
+
+    done = drain(engine, plant.settings, SessionModels(engine, plant.settings))
+    engine.dispose()
+
+    assert (done.processed, done.mails) == (BACKLOG, BACKLOG)
+    most, statement = max(looked_at)
+    assert most < MOST_A_SESSION * BACKLOG, statement
+
+
+def _tell_many(plant: Plant, tutors: list[str]) -> None:
+    plant.execute(
+        f"""
+        WITH told AS (
+            INSERT INTO sessions (tutor_id, student_id, scheduled_time, booked_at, completed_time, duration_minutes,
+                status, outcome_recorded_at, source)
+            SELECT (ARRAY{tutors}::uuid[])[1 + mod(k, {len(tutors)})], 'mia', at, at - interval '5 days',
+                at + interval '1 hour', 60, 'completed', now() - interval '1 hour', 'api'
+            FROM generate_series(1, {BACKLOG}) k, LATERAL (SELECT now() - k * interval '20 minutes' AS at) session
+            RETURNING id
+        )
+        INSERT INTO work_items (session_id) SELECT id FROM told
+        """
+    )

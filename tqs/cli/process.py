@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 from uuid import UUID
 
@@ -82,11 +81,9 @@ def _requeue(engine: Engine, ids: list[UUID] | None, *, json: bool) -> None:
 
 
 def _work_off(engine: Engine, settings: Settings, *, json: bool) -> None:
-    from processing.drain import DrainReport, drain
-    from processing.models import SessionModels
-    from processing.upkeep import count_queue, keep_up
-    from records.engine import is_outage
-    from reports.sending import send_all_due
+    from processing.drain import DrainReport
+    from processing.round import work_off
+    from processing.upkeep import count_queue
     from reports.wording import write_count
 
     with engine.connect() as connection:
@@ -97,15 +94,7 @@ def _work_off(engine: Engine, settings: Settings, *, json: bool) -> None:
             seen = done.processed + done.delayed + done.failed
             report("sessions", seen, max(waiting, seen))
 
-        try:
-            done = drain(engine, settings, SessionModels(engine, settings), progress=tell)
-        except Exception as error:
-            if not is_outage(error):  # whatever keeps sessions from being processed, the operator is to hear of it
-                keep_up(engine, settings, datetime.now(UTC))
-                send_all_due(engine, settings)
-            raise
-    keep_up(engine, settings, datetime.now(UTC))
-    mails = send_all_due(engine, settings)
+        done, mails = work_off(engine, settings, progress=tell)
     with engine.connect() as connection:
         left = count_queue(connection)
     if json:
