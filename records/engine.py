@@ -32,6 +32,9 @@ from tqs.settings import Settings
 EMBEDDED_DATABASE = "tqs"
 CONNECT_TIMEOUT_S = 3
 SLOW_START_S = 60.0
+MEGABYTE = 1024 * 1024
+BUFFERS_SHARE = 16  # of the machine's memory is one part, within these bounds in bytes
+SMALLEST_BUFFERS, LARGEST_BUFFERS = 128 * MEGABYTE, 1024 * MEGABYTE
 Part = Literal["mlflow", "optuna", "prefect"]
 # Without these a connection whose peer vanished without a word blocks for many minutes (seconds; the last in ms).
 _NOTICE_A_DEAD_NETWORK = {
@@ -101,9 +104,12 @@ def connect(settings: Settings) -> Databases:
 
 def start_embedded_server(folder: Path) -> URL:
     """Start the embedded server on `folder`, or attach to the one that runs there; the URL of its first database."""
+    fresh = not (folder / "PG_VERSION").exists()
     try:
         ensure_private_folder(folder.parent)
         server = _start_server(load_pgserver(), folder)
+        if fresh:
+            _size_buffers(folder / "postgresql.conf")
     except (OSError, RuntimeError, AssertionError, subprocess.SubprocessError) as error:
         raise RecordsError(
             f"the embedded PostgreSQL in {folder} does not start ({error}); "
@@ -130,6 +136,13 @@ def _start_server(package: Any, folder: Path) -> Any:
                 raise
         else:
             return server
+
+
+def _size_buffers(configuration: Path) -> None:
+    """Give the server a share of the memory to keep pages in, from its next start on; else it has 128 MB of any."""
+    share = min(max(psutil.virtual_memory().total // BUFFERS_SHARE, SMALLEST_BUFFERS), LARGEST_BUFFERS)
+    with configuration.open("a", encoding="utf-8") as settings:
+        settings.write(f"shared_buffers = {share // MEGABYTE}MB  # by tqs\n")
 
 
 def _forget_dead_users(users: Any) -> None:

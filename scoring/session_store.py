@@ -101,7 +101,7 @@ def _upsert(staged: str) -> TextClause:
     return text(
         f"""
         WITH new AS MATERIALIZED (
-            SELECT n.session_id, n.scheduled_time, n.probability, n.risk_level, n.contributions,
+            SELECT n.session_id, s.tutor_id, n.scheduled_time, n.probability, n.risk_level, n.contributions,
                 jsonb_build_object({_JSON}) AS features_json
             FROM {staged} JOIN sessions s ON s.id = n.session_id
                 AND s.status = 'scheduled' AND s.scheduled_time = n.scheduled_time  -- some ended or moved meanwhile
@@ -116,7 +116,7 @@ def _upsert(staged: str) -> TextClause:
             OR (old.model_version, old.probability, old.risk_level, old.features_json)
                 IS DISTINCT FROM (:version, new.probability, new.risk_level, new.features_json)
             OR (new.contributions IS NOT NULL AND old.contributions IS DISTINCT FROM new.contributions)
-        ORDER BY new.session_id
+        ORDER BY new.tutor_id, new.session_id  -- a tutor's are renewed together, so they lie together
         ON CONFLICT (session_id, target) DO UPDATE SET scheduled_time = excluded.scheduled_time,
             probability = excluded.probability, risk_level = excluded.risk_level,
             model_version = excluded.model_version, fallback = excluded.fallback,

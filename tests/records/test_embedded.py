@@ -7,23 +7,26 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 USER = """
 import sys
 from pathlib import Path
+from sqlalchemy import create_engine, text
 from records.engine import start_embedded_server
-start_embedded_server(Path(sys.argv[1]))
-print("up", flush=True)
+url = start_embedded_server(Path(sys.argv[1]))
+with create_engine(url).connect() as connection:
+    print(connection.scalar(text("SHOW shared_buffers")), flush=True)
 sys.stdin.read()
 """
 
 
-def use(folder: Path) -> subprocess.Popen[str]:
+def use(folder: Path, buffers: str = "128MB") -> subprocess.Popen[str]:
     command = [sys.executable, "-c", USER, str(folder)]
     user = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert user.stdout is not None
-    assert user.stdout.readline() == "up\n"
+    assert user.stdout.readline() == f"{buffers}\n"
     return user
 
 
@@ -48,3 +51,13 @@ def test_it_stops_with_its_last_user_also_where_another_was_killed(folder: Path)
     second.communicate()
     leave(third)
     assert not running.exists()
+
+
+def test_from_its_second_start_on_it_keeps_more_pages_in_memory_where_there_is_some(folder: Path) -> None:
+    megabytes = psutil.virtual_memory().total / 2**20 / 16
+    expected = "1GB" if megabytes >= 1024 else f"{max(128, int(megabytes))}MB"
+
+    leave(use(folder))
+    leave(use(folder, expected))
+
+    assert (folder / "postgresql.conf").read_text().count("by tqs") == 1
