@@ -26,6 +26,8 @@ from records.engine import explain_outage
 from tqs.errors import TqsError
 
 TITLE: Final = "Tutor quality"
+PAGES: Final = {"tutors": "Tutors", "models": "Models"}
+FIRST_PAGE: Final = "tutors"
 LOST_CONNECTION: Final = Path(__file__).parent / "components" / "lost_connection.js"
 
 _log = logging.getLogger(__name__)
@@ -63,7 +65,7 @@ class LivePage:
         head = show_html(Markup("<h1>{}</h1>").format(heading), style="page_head")
         page = pmui.Page(
             title=TITLE,
-            header=[pn.HSpacer(), _show_logout()],
+            header=[_show_navigation(heading), pn.HSpacer(), _show_logout()],
             main=[
                 pn.Column(
                     spread(head, self._updated, sizing_mode="stretch_width"),
@@ -116,6 +118,16 @@ class LivePage:
             update_html(self._updated, Markup("<span>Updated {}</span>").format(now))
         finally:
             self.refreshing = False
+
+
+def _show_navigation(heading: str) -> pn.pane.HTML:
+    links = Markup("").join(
+        Markup('<a href="./{}"{}>{}</a>').format(
+            address, Markup(' aria-current="page"') if name == heading else Markup(""), name
+        )
+        for address, name in PAGES.items()
+    )
+    return show_html(Markup('<nav aria-label="Pages">{}</nav>').format(links), style="page_head", margin=(0, 8))
 
 
 def _show_logout() -> pn.pane.HTML:

@@ -13,10 +13,13 @@ import panel as pn
 from panel.io.server import get_server
 from sqlalchemy import Engine
 from tornado.ioloop import IOLoop
+from tornado.web import RedirectHandler
 
+from dashboards.executed import routes
 from dashboards.live import POLL_S, Live
 from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_password
-from dashboards.page import TITLE
+from dashboards.models import show_models_page
+from dashboards.page import FIRST_PAGE, TITLE
 from dashboards.tutors import show_tutors_page
 from records.engine import open_databases
 from tqs.errors import SettingsError, TqsError
@@ -62,7 +65,10 @@ def create_server(engine: Engine, settings: Settings, live: Live) -> Any:
     SettingsError
         the port is in use, or the password's file cannot be used.
     """
-    pages = {"tutors": lambda: show_tutors_page(engine, settings.timezone, live)}
+    pages = {
+        "tutors": lambda: show_tutors_page(engine, settings.timezone, live),
+        "models": lambda: show_models_page(engine, settings.home, settings.timezone, live),
+    }
     cookie_secret = derive_cookie_secret(settings.home)
     hosts = [f"{host}:{settings.dashboard_port}" for host in (ADDRESS, "localhost")]
     hosts.append(urlsplit(settings.page_url).netloc.lower())  # as browsers name it where a proxy has it
@@ -81,6 +87,10 @@ def create_server(engine: Engine, settings: Settings, live: Live) -> Any:
             secret_key=cookie_secret.encode(),
             generate_session_ids=True,
             loop=IOLoop.current(),
+            extra_patterns=[
+                ("/", RedirectHandler, {"url": f"/{FIRST_PAGE}", "permanent": False}),
+                *routes(settings.home),
+            ],
         )
     except OSError as error:
         if error.errno != errno.EADDRINUSE:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -46,6 +47,7 @@ class Dashboards:
     port: int
     password: str
     engine: Engine
+    home: Path
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +81,7 @@ def dashboards(
             assert server.stdout.readline() == "ready\n", log.read_text()
             password = (home / PASSWORD_FILE).read_text().strip()
             engine = create_app_engine(url)
-            yield Dashboards(f"http://127.0.0.1:{port}", port, password, engine)
+            yield Dashboards(f"http://127.0.0.1:{port}", port, password, engine, home)
             engine.dispose()
             server.send_signal(signal.SIGTERM)
             assert server.wait(timeout=20) == 0

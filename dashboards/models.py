@@ -1,0 +1,37 @@
+"""The page of the models: what answers for each target, how good it is, and why it serves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import panel_material_ui as pmui
+from sqlalchemy import Engine
+
+from dashboards.executed import link_notebooks
+from dashboards.html import show_html, update_html
+from dashboards.live import Live
+from dashboards.page import LivePage
+from dashboards.views.cards import frame
+from dashboards.views.model_cards import TargetModels, render_target
+from modelling.store import list_decisions, list_models
+from records.columns import TARGETS
+
+SHOWN_DECISIONS = 5
+
+
+def show_models_page(engine: Engine, home: Path, zone: str, live: Live) -> pmui.Page:
+    """The page for one browser; `home` is where runs are kept, `zone` the IANA name of the zone of the times."""
+    cards = {target: show_html(style="model_card", margin=(16, 18), sizing_mode="stretch_width") for target in TARGETS}
+
+    def load() -> None:
+        for target, card in cards.items():
+            update_html(card, render_target(_read(engine, home, target), zone))
+
+    page = LivePage(engine, load, zone, live)
+    return page.show("Models", *(frame(card) for card in cards.values()))
+
+
+def _read(engine: Engine, home: Path, target: str) -> TargetModels:
+    models, decisions = list_models(engine, target), list_decisions(engine, target, limit=SHOWN_DECISIONS)
+    runs = [run for run in [row.mlflow_run_id for row in models] + [row.mlflow_run_id for row in decisions] if run]
+    return TargetModels(target, models, decisions, link_notebooks(home, target, runs))

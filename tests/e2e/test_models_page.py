@@ -1,0 +1,130 @@
+"""The models' page as a person meets it: what serves and why, and the notebooks that led to it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import BrowserContext, Page, expect
+from sqlalchemy import text
+
+from benchmarks._model import make_artifact
+from modelling.artifact import build_artifact
+from modelling.store import Decision, promote, record_decision, roll_back, save_challenger
+from tests.e2e.conftest import Dashboards
+
+RUN = "0123456789abcdef0123456789abcdef"
+FOLDER = "20260301T030000Z-reschedule-01234567"
+METRICS = {
+    **{"log_loss": 0.3, "base_rate_log_loss": 0.4, "ece": 0.011, "ece_noise_floor": 0.012},
+    **{"mean_prediction": 0.118, "base_rate": 0.121, "roc_auc": 0.777},
+}
+XSS = "<img src=x onerror=document.title='owned'>"
+
+
+@pytest.fixture
+def page(dashboards: Dashboards, visitor: BrowserContext) -> Iterator[Page]:
+    page = visitor.new_page()
+    page.goto(dashboards.address + "/models")
+    yield page
+    page.close()
+
+
+@pytest.fixture(autouse=True)
+def models(dashboards: Dashboards) -> None:
+    """Two models of reschedule, the first of which serves again; one of no-show that was refused; none of match."""
+    with dashboards.engine.begin() as connection:
+        connection.execute(text("TRUNCATE models, model_decisions"))
+    _save(dashboards, "reschedule", RUN)
+    promote(dashboards.engine, "reschedule", "v1", expected_champion=None, reason="There was none.", actor="gate")
+    _save(dashboards, "reschedule", "f" * 32)
+    promote(dashboards.engine, "reschedule", "v2", expected_champion="v1", reason="Better.", actor="gate")
+    roll_back(dashboards.engine, "reschedule", reason=XSS, actor="account ann")
+    _save(dashboards, "no_show", None)
+    record_decision(dashboards.engine, Decision("no_show", "refused", "Nothing was learned.", "gate", "v1"))
+    runs = dashboards.home / "runs" / FOLDER
+    runs.mkdir(parents=True, exist_ok=True)
+    (runs / "20_train_model.html").write_text("<h1>Train a model</h1><script>document.title = 'ran'</script>")
+    (runs / "snapshot.parquet").write_bytes(b"ids and ages of students")
+
+
+def test_what_serves_how_good_it_is_and_why(page: Page) -> None:
+    expect(page).to_have_title("Models · Tutor quality")
+    match, reschedule, no_show = (page.locator("section").nth(place) for place in range(3))
+    expect(match.locator(".flag")).to_contain_text("The rule answers")
+    expect(match).to_contain_text("tqs retrain")
+    expect(reschedule.locator(".flag")).to_contain_text("v1 serves")
+    # 0.3 is a quarter less than 0.4
+    expect(reschedule.locator("dd")).to_have_text(
+        [
+            "0.300025.0% below the base rate's",
+            "0.01100.0120 by chance alone",
+            "11.8%12.1% happened",
+            "0.7770.5 is guessing",
+        ]
+    )
+    expect(reschedule.get_by_role("row", name="v1")).to_contain_text("serves")
+    expect(reschedule.get_by_role("row", name="v2")).to_contain_text("served before")
+    expect(reschedule.locator("li .word")).to_contain_text(["Rolled back to v1", "Promoted v2", "Promoted v1"])
+    expect(reschedule.locator("li").first).to_contain_text("by account ann")
+    expect(no_show.locator("li")).to_contain_text("Refused v1")
+    expect(no_show.locator("li .reason")).to_have_text("Nothing was learned.")
+
+
+def test_a_reason_is_text_whatever_it_holds(page: Page) -> None:
+    expect(page.get_by_text(XSS)).to_be_visible()
+    expect(page).to_have_title("Models · Tutor quality")
+
+
+def test_a_promotion_shows_without_a_reload(page: Page, dashboards: Dashboards) -> None:
+    expect(page.locator("section").nth(1).locator(".flag")).to_contain_text("v1 serves")
+    promote(dashboards.engine, "reschedule", "v2", expected_champion="v1", reason="By hand.", actor="account ann")
+    expect(page.locator("section").nth(1).locator(".flag")).to_contain_text("v2 serves")
+
+
+def test_pages_lead_to_each_other(page: Page) -> None:
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Tutors").click()
+    expect(page).to_have_url(re.compile("/tutors$"))
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Models").click()
+    expect(page.get_by_role("link", name="Models")).to_have_attribute("aria-current", "page")
+    expect(page.get_by_role("heading", name="Reschedule")).to_be_visible()
+
+
+def test_the_notebook_of_a_model_opens_and_can_reach_nothing(page: Page) -> None:
+    links = page.get_by_role("link", name="training, notebook of v1")
+    expect(links).to_have_count(1)  # the files of the other runs are gone
+    with page.context.expect_page() as opened:
+        links.click()
+    notebook = opened.value
+    expect(notebook.get_by_role("heading", name="Train a model")).to_be_visible()
+    expect(notebook).to_have_title("ran")
+    # an origin of its own: cookies cannot even be asked for
+    assert notebook.evaluate("() => { try { return document.cookie } catch (error) { return error.name } }") == (
+        "SecurityError"
+    )
+    notebook.close()
+
+
+@pytest.mark.parametrize("name", ["snapshot.parquet", "..%2F..%2Fdashboard-password", "../../dashboard-password"])
+def test_nothing_but_notebooks_is_served(dashboards: Dashboards, visitor: BrowserContext, name: str) -> None:
+    answer = visitor.request.get(f"{dashboards.address}/runs/{FOLDER}/{name}")
+    assert answer.status == 404
+    assert dashboards.password not in answer.text()
+
+
+def test_a_stranger_gets_no_notebook(dashboards: Dashboards, stranger: Page) -> None:
+    stranger.goto(f"{dashboards.address}/runs/{FOLDER}/20_train_model.html")
+    expect(stranger).to_have_url(re.compile("/login"))
+
+
+def test_a_phone_shows_all_of_it(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 800})
+    expect(page.get_by_role("heading", name="Reschedule")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def _save(dashboards: Dashboards, target: str, run: str | None) -> None:
+    artifact = make_artifact(target)
+    measured = artifact.manifest.model_copy(update={"metrics": METRICS})
+    save_challenger(dashboards.engine, build_artifact(measured, artifact.booster), run)
