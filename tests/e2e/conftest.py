@@ -7,7 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,10 +52,17 @@ class Dashboards:
 
 @pytest.fixture(scope="module")
 def dashboards(
-    request: pytest.FixtureRequest, template_url: URL, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest,
+    embedded_url: URL,
+    templates: Callable[[URL], URL],
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Dashboards]:
-    """Their pages poll every three seconds, or every `POLL_S` of the module that asks."""
+    """Their pages poll every three seconds, or every `POLL_S` of the module that asks.
+
+    On the embedded server alone: what pages read is tested on both, and browsers are slow.
+    """
     poll_s = getattr(request.module, "POLL_S", 3)
+    template_url = templates(embedded_url)
     home, port = tmp_path_factory.mktemp("home"), free_port()
     with temporary_database(template_url, template=template_url.database) as url:
         environment = {
