@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import Connection, Engine, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from modelling.canary import check_artifact
@@ -35,14 +35,13 @@ def start_shadow(engine: Engine, target: str, version: str, *, days: float, acto
     ModelError
         there is no such model, it is damaged, or it is the champion, which would be compared with itself.
     """
-    check_artifact(load_model(engine, target, version))
+    artifact = load_model(engine, target, version)
+    with engine.connect() as connection:
+        _require_challenger(connection, target, version)
+    check_artifact(artifact)
     with engine.begin() as connection:
         lock_target(connection, target)
-        if read_champion_versions(connection).get(target) == version:
-            raise ModelError(
-                f"{version} is the champion of {target}, to be compared with it is another one's part; "
-                "`tqs models list` shows the challengers"
-            )
+        _require_challenger(connection, target, version)
         if connection.scalar(select(models.c.id).where(models.c.target == target, models.c.version == version)) is None:
             raise ModelError(f"{version} of {target} was removed just now; `tqs models list` shows those there are")
         running = (shadow_runs.c.target == target, shadow_runs.c.version != version)
@@ -96,3 +95,11 @@ def running_shadows(engine: Engine) -> dict[str, str]:
         return {
             row.target: row.version for row in connection.execute(query) if champions.get(row.target) != row.version
         }
+
+
+def _require_challenger(connection: Connection, target: str, version: str) -> None:
+    if read_champion_versions(connection).get(target) == version:
+        raise ModelError(
+            f"{version} is the champion of {target}, to be compared with it is another one's part; "
+            "`tqs models list` shows the challengers"
+        )
