@@ -39,7 +39,7 @@ def check_artifact(artifact: Artifact, time_limit_s: float = TIME_LIMIT_S) -> No
     room = str(Path(__file__).parents[1])
     path = os.pathsep.join(filter(None, [room, os.environ.get("PYTHONPATH")]))
     try:
-        child = subprocess.run(  # our own interpreter and module
+        child = subprocess.run(  # noqa: S603  # our own interpreter and module
             [sys.executable, "-c", _CHILD],
             input=request + artifact.manifest_bytes + artifact.booster,
             capture_output=True,

@@ -106,9 +106,8 @@ def _with_all_hashes_that_fit(artifact: Artifact) -> Iterator[Corruption]:
     whole, target = artifact.booster, artifact.target
     used = _most_used(artifact)
 
-    def swap_scaler(manifest: dict[str, Any]) -> None:
-        for values in (manifest["scaler"]["mean"], manifest["scaler"]["scale"]):
-            values[used[0]], values[used[1]] = values[used[1]], values[used[0]]
+    def turn_scaler(manifest: dict[str, Any]) -> None:
+        manifest["scaler"] = {name: values[::-1] for name, values in manifest["scaler"].items()}
 
     def shift(manifest: dict[str, Any]) -> None:
         manifest["golden"]["probabilities"] = [0.5 * p for p in manifest["golden"]["probabilities"]]
@@ -124,7 +123,7 @@ def _with_all_hashes_that_fit(artifact: Artifact) -> Iterator[Corruption]:
     yield _renamed("another model's, hashed anew", artifact, make_artifact(target, seed=98).booster)
     yield _renamed("columns of the trees swapped", artifact, _edit_trees(artifact, lambda t: _swap_columns(t, used)))
     yield _renamed("a leaf changed by one bit", artifact, _edit_trees(artifact, _flip_a_leaf(artifact)))
-    yield _renamed("columns of the scaler swapped", artifact, whole, swap_scaler)
+    yield _renamed("columns of the scaler in reverse order", artifact, whole, turn_scaler)
     yield _renamed("golden answers of another model", artifact, whole, shift)
     yield _renamed("another calibration", artifact, whole, recalibrate)
     yield Corruption("huge", artifact.manifest_bytes.decode(), bytes(LARGEST_BOOSTER_BYTES + 1), "0" * 64)
