@@ -13,11 +13,11 @@ import socket
 import statistics
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 CONNECTIONS: Final = 8
@@ -106,8 +106,10 @@ class Connection:
 
 
 @contextmanager
-def open_connections(url: str, key: str, connections: int = CONNECTIONS) -> Iterator[list[Connection]]:
-    """Connections to a service of `_yardsticks`, as many to each of its workers.
+def open_connections(
+    url: str, key: str, connections: int = CONNECTIONS, kind: Callable[[str, str], Any] = Connection
+) -> Iterator[list[Any]]:
+    """Connections (of a `kind` of them) to a service of `_yardsticks`, as many to each of its workers.
 
     Raises
     ------
@@ -117,7 +119,7 @@ def open_connections(url: str, key: str, connections: int = CONNECTIONS) -> Iter
     share = connections // WORKERS
     until = time.monotonic() + PATIENCE_S
     with ExitStack() as stack:
-        held: dict[bytes, list[Connection]] = {}
+        held: dict[bytes, list[Any]] = {}
         while sum(map(len, held.values())) < connections:
             if time.monotonic() > until:
                 dealt = {worker.decode(): len(mine) for worker, mine in held.items()}
@@ -125,7 +127,7 @@ def open_connections(url: str, key: str, connections: int = CONNECTIONS) -> Iter
                     f"after {PATIENCE_S:.0f} s the workers (by process id) hold {dealt} connections; each of {WORKERS} "
                     f"should hold {share}: see in the service's log whether all of them run"
                 )
-            made = Connection(url, key)
+            made = kind(url, key)
             mine = held.setdefault(made.worker(), [])
             if len(mine) < share:
                 stack.callback(made.socket.close)

@@ -38,7 +38,6 @@ from tqs.settings import Settings
 log: Final = logging.getLogger("bentoml.tqs")
 
 BEAT_S: Final = 1.0
-MODEL_CHECK_S: Final = 2.0
 NOT_ASKED: Final = "not asked yet"
 STALE_S: Final = 2.5  # no beat for so long: the database hangs
 BEAT_TIMEOUT_MS: Final = 2_000
@@ -163,7 +162,7 @@ class Worker:
 
     async def _keep_models_fresh(self) -> None:
         while True:
-            await asyncio.sleep(MODEL_CHECK_S)
+            await self._beaten.wait()
             await self._refresh_models()
 
     async def _refresh_models(self) -> None:

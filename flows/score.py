@@ -15,6 +15,7 @@ from scoring.models import load_models
 from scoring.pair_people import read_clock
 from scoring.pairs import predict_pairs
 from scoring.sessions import predict_upcoming as predict_sessions
+from scoring.shadow import load_shadows, log_first_bookings
 from scoring.tutors import score_tutors
 from scoring.upkeep import remove_outdated
 from tqs.settings import load_settings
@@ -25,14 +26,17 @@ def predict_upcoming() -> list[dict[str, Any]]:
     """Score all tutors, predict the sessions of the next 14 days, and queue the reminders that follow.
 
     Scores are rewritten where they changed, predictions in every run: the time until a session is a feature. Reminders
-    are off unless `TQS_REMINDER_THRESHOLD` is set.
+    are off unless `TQS_REMINDER_THRESHOLD` is set. Challengers that run in shadow predict the same sessions, and pairs
+    that were booked first since.
     """
     quiet_run_logs()
     settings, now = load_settings(), datetime.now(UTC)
     with open_databases(settings) as databases:
         tutors = score_tutors(databases.app, now)
         models = load_models(databases.app, settings)
-        sessions = predict_sessions(databases.app, models, now, timezone=settings.timezone)
+        shadows = load_shadows(databases.app, settings)
+        sessions = predict_sessions(databases.app, models, now, timezone=settings.timezone, shadows=shadows)
+        log_first_bookings(databases.app, shadows, models, now)
         reminders = remind_tutors(databases.app, settings, now)
     for report in (tutors, *sessions, reminders or "automatic reminders are off"):
         get_run_logger().info("%s", report)

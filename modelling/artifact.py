@@ -20,6 +20,7 @@ SCHEMA: Final = "tqs-model/1"
 MANIFEST_FILE: Final = "manifest.json"
 BOOSTER_FILE: Final = "booster.ubj"
 LARGEST_BOOSTER_BYTES: Final = 256 * 1024 * 1024
+LARGEST_MANIFEST_BYTES: Final = 4 * 1024 * 1024
 
 
 class _Part(BaseModel):

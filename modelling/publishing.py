@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from modelling.artifact import Artifact
 from modelling.canary import check_artifact
+from modelling.evidence import describe_test_part
 from modelling.recipe import TrainedModel
 from modelling.store import Decision, champion_versions, load_champion, promote, record_decision
 from tqs.errors import ModelError, UnfitDataError
@@ -89,7 +90,7 @@ def apply_verdict(
         actor=ACTOR,
         version=saved.version,
         champion_before=champion.version,
-        metrics=trained.compared_metrics(),
+        metrics=trained.compared_metrics() | {"test_part": describe_test_part(trained)},
         mlflow_run_id=mlflow_run_id or None,
     )
     if outcome == "promote":

@@ -31,6 +31,7 @@ from tqs.errors import UnfitDataError
 
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
+Int64 = NDArray[np.int64]
 Bool = NDArray[np.bool_]
 
 FEWEST_OF_A_CLASS_IN_A_PART: Final = 10
@@ -40,9 +41,11 @@ FEWEST_OF_A_CLASS_IN_A_PART: Final = 10
 class NewestPart:
     """The newest rows, looked at once: labels and the probabilities of everything that is compared on them, (n,).
 
+    scheduled: when each row's session is scheduled, µs.
     comparable: which rows the champion cannot have learned from (all where there is none); it is judged on these only.
     """
 
+    scheduled: Int64
     labels: Int8
     challenger: Float64
     rule: Float64
@@ -50,8 +53,8 @@ class NewestPart:
     champion: Float64 | None
     comparable: Bool
 
-    def log_losses(self) -> dict[str, float]:
-        """Mean log loss by name, for what there is; the champion's over the comparable rows."""
+    def row_losses(self) -> dict[str, Float64]:
+        """Each row's log loss by name, for what there is: (n,), of the champion (comparable rows,)."""
         losses = {
             "base_rate": log_losses(self.labels, self.base_rate),
             "rule": rule_losses(self.labels, self.rule),
@@ -59,7 +62,17 @@ class NewestPart:
         }
         if self.champion is not None and self.comparable.any():
             losses["champion"] = log_losses(self.labels, self.champion)[self.comparable]
-        return {name: float(loss.mean()) for name, loss in losses.items()}
+        return losses
+
+    def log_losses(self) -> dict[str, float]:
+        """Mean log loss by name, for what there is; the champion's over the comparable rows."""
+        return {name: float(loss.mean()) for name, loss in self.row_losses().items()}
+
+    def window(self, rows: Bool) -> dict[str, object]:
+        """How many of the rows are chosen, and when the first and the last of them are scheduled (ISO 8601, UTC)."""
+        times = np.sort(self.scheduled[rows]).view("datetime64[us]")
+        first, last = np.datetime_as_string(times[[0, -1]], unit="s", timezone="UTC").tolist()
+        return {"rows": len(times), "first_scheduled": first, "last_scheduled": last}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +109,23 @@ class TrainedModel:
         }
 
     def compared_metrics(self) -> dict[str, object]:
-        """What the decision was made on: metrics of challenger, champion, base rate and rule on the same rows."""
-        losses = self.test.log_losses()
+        """What the decision was made on: metrics of challenger, champion, base rate and rule on the rows of `window`.
+
+        These are the rows that the champion did not learn from; the whole test part where there is nobody to compare.
+        """
+        test, manifest = self.test, self.artifact.manifest
+        rows = test.comparable if self.champion_evaluation is not None else np.ones_like(test.comparable)
+        challenger = self.evaluation
+        if not rows.all():
+            thresholds = RiskThresholds(manifest.thresholds.low, manifest.thresholds.high)
+            challenger = evaluate(test.labels[rows], test.challenger[rows], thresholds, seed=manifest.training.seed)
+        losses = test.row_losses()
         return {
-            "challenger": self.evaluation.as_metrics(),
+            "challenger": challenger.as_metrics(),
             "champion": self.champion_evaluation and self.champion_evaluation.as_metrics(),
-            "base_rate": {"log_loss": losses["base_rate"]},
-            "rule": {"log_loss": losses["rule"]},
+            "base_rate": {"log_loss": float(losses["base_rate"][rows].mean())},
+            "rule": {"log_loss": float(losses["rule"][rows].mean())},
+            "window": test.window(rows),
         }
 
 
@@ -159,6 +182,7 @@ def train_model(
 
     predictor = Predictor.from_artifact(pack({}), threads=threads)
     compared = NewestPart(
+        scheduled=RowTimes.of_frame(test).scheduled,
         labels=y_test,
         challenger=predictor.predict(X_test),
         rule=predict_by_rule(target, X_test, features),

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from matplotlib.figure import Figure
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
 
 # Set before MLflow is imported: it decides there whether to report home.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -23,8 +26,11 @@ from mlflow.tracking import MlflowClient
 
 from modelling.artifact import BOOSTER_FILE, MANIFEST_FILE, Artifact
 from modelling.store import ModelRow
+from tqs.errors import RecordsError
 
 LONGEST_TAG: Final = 5000
+CONNECT_TIMEOUT_S: Final = 3
+CARD_FILE: Final = "model_card.md"
 ALIASES: Final = ("champion", "previous", "challenger")
 
 
@@ -37,10 +43,35 @@ class LabBook:
 
     @property
     def client(self) -> MlflowClient:
-        """A client on the database."""
+        """A client on the database. It must answer at once: MLflow would go on asking it for half an hour."""
+        engine = create_engine(self.url, connect_args={"connect_timeout": CONNECT_TIMEOUT_S})
+        try:
+            engine.connect().close()
+        finally:
+            engine.dispose()
         return MlflowClient(tracking_uri=self.url, registry_uri=self.url)
 
 
+@contextmanager
+def explain_lab_book() -> Iterator[None]:
+    """Turn what MLflow and its database raise into a sentence without the password.
+
+    Raises
+    ------
+    RecordsError
+        where the lab book cannot be reached, read or written.
+    """
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError) as error:
+        lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+        raise RecordsError(
+            f"MLflow cannot be read or written ({lines[0] if lines else type(error).__name__}); what was decided about "
+            "models stands, and MLflow follows with the next decision"
+        ) from error
+
+
+@explain_lab_book()
 def open_run(book: LabBook, target: str, tags: Mapping[str, str] | None = None) -> str:
     """Open a run in the experiment of `target`; returns its id."""
     client = book.client
@@ -58,6 +89,7 @@ def open_run(book: LabBook, target: str, tags: Mapping[str, str] | None = None) 
     return str(run.info.run_id)
 
 
+@explain_lab_book()
 def log_run(
     book: LabBook,
     run_id: str,
@@ -81,6 +113,7 @@ def log_run(
         client.log_figure(run_id, figure, f"pictures/{name}.png")
 
 
+@explain_lab_book()
 def log_model(book: LabBook, run_id: str, artifact: Artifact) -> None:
     """Keep the two files of a model with its run, and list it in MLflow's registry under its own version as a tag."""
     client = book.client
@@ -99,6 +132,7 @@ def log_model(book: LabBook, run_id: str, artifact: Artifact) -> None:
     client.create_model_version(name, source=source, run_id=run_id, tags={"version": artifact.version})
 
 
+@explain_lab_book()
 def log_notebook(book: LabBook, run_id: str, *files: Path) -> None:
     """Keep executed notebooks (ipynb, HTML) with a run."""
     client = book.client
@@ -107,6 +141,13 @@ def log_notebook(book: LabBook, run_id: str, *files: Path) -> None:
             client.log_artifact(run_id, str(file), "notebooks")
 
 
+@explain_lab_book()
+def log_card(book: LabBook, run_id: str, card: str) -> None:
+    """Keep a model's card (Markdown) with its run."""
+    book.client.log_text(run_id, card, CARD_FILE)
+
+
+@explain_lab_book()
 def close_run(book: LabBook, run_id: str, *, failed: bool, reason: str = "") -> None:
     """End a run as finished or failed, with the reason as a tag."""
     client = book.client
@@ -115,6 +156,7 @@ def close_run(book: LabBook, run_id: str, *, failed: bool, reason: str = "") -> 
     client.set_terminated(run_id, status="FAILED" if failed else "FINISHED")
 
 
+@explain_lab_book()
 def mirror_aliases(book: LabBook, target: str, rows: list[ModelRow]) -> None:
     """Show in MLflow which model serves: our database decides, MLflow's aliases follow."""
     client = book.client

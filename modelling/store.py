@@ -1,7 +1,8 @@
 """The models that serve, and every decision about them, in our own database.
 
 Serving needs nothing else: a model's bytes, hash and alias are one row, so a promotion is one transaction. The
-champion, the one before it and the newest three of each target stay; older ones live on in MLflow.
+champion, the one before it, the last three that served, the newest three and those that run in shadow stay of each
+target, ready to be promoted; older ones live on in MLflow.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, and_, case, delete, func, insert, select, update
 
 from features.catalogue import names_of
-from modelling.artifact import Artifact, read_artifact
+from modelling.artifact import LARGEST_BOOSTER_BYTES, LARGEST_MANIFEST_BYTES, Artifact, read_artifact
+from modelling.comparisons import recorded_metrics
 from records.engine import explain_outage
 from records.locking import run_alone
-from records.tables.models import model_decisions, models
+from records.tables.models import model_decisions, models, shadow_runs
 from tqs.errors import ModelError
 
 KEPT_MODELS: Final = 3
@@ -40,7 +42,13 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """Why a model serves or does not. decision: promoted, kept, refused or rolled_back."""
+    """Why a model serves or does not.
+
+    decision: promoted, kept, refused or rolled_back.
+    metrics: of the model decided on (`challenger`) and of the champion before, of base rate and rule, on the same
+        `window`; without a window each of the two has its own. See `modelling.recipe.TrainedModel.compared_metrics`.
+    sha256: of the model decided on; filled in where the decision is written.
+    """
 
     target: str
     decision: str
@@ -51,6 +59,7 @@ class Decision:
     metrics: Metrics | None = None
     mlflow_run_id: str | None = None
     decided_at: datetime | None = None
+    sha256: str | None = None
 
 
 def load_champion(engine: Engine, target: str) -> Artifact | None:
@@ -94,14 +103,16 @@ def list_models(engine: Engine, target: str | None = None) -> list[ModelRow]:
         return [ModelRow(**row._mapping) for row in connection.execute(query)]
 
 
-def list_decisions(engine: Engine, target: str, limit: int = 20) -> list[Decision]:
-    """The newest decisions on `target` first."""
+def list_decisions(engine: Engine, target: str, limit: int = 20, *, version: str | None = None) -> list[Decision]:
+    """The newest decisions on `target` first; with a version only those on that model."""
     query = (
         select(*(model_decisions.c[name] for name in Decision.__dataclass_fields__))
         .where(model_decisions.c.target == target)
         .order_by(model_decisions.c.decided_at.desc())
         .limit(limit)
     )
+    if version is not None:
+        query = query.where(model_decisions.c.version == version)
     with engine.connect() as connection:
         return [Decision(**row._mapping) for row in connection.execute(query)]
 
@@ -112,7 +123,7 @@ def save_challenger(engine: Engine, artifact: Artifact, mlflow_run_id: str | Non
     Raises RecordsError, and saves nothing, where the database cannot be reached or written (a full disk).
     """
     with explain_outage(engine), engine.begin() as connection:
-        _lock_target(connection, artifact.target)
+        lock_target(connection, artifact.target)
         numbers = connection.scalars(select(models.c.version).where(models.c.target == artifact.target))
         version = f"v{max((int(name[1:]) for name in numbers), default=0) + 1}"
         _move_alias(connection, artifact.target, "challenger", None)
@@ -151,11 +162,14 @@ def promote(
 ) -> None:
     """Make a saved model the champion, and the champion the previous one, in one transaction with its decision.
 
+    metrics: of both on the same rows. Without them those that are recorded of the two go into the decision: from the
+    gate's comparison of just these two where it made one, else what each was measured at when it was trained.
+
     Raises ModelError, and changes nothing, where the champion is no longer `expected_champion` (it was compared with
     another model than the one that serves now) or where there is no such version.
     """
     with engine.begin() as connection:
-        _lock_target(connection, target)
+        lock_target(connection, target)
         champion = _version_of(connection, target, "champion")
         if champion != expected_champion:
             raise ModelError(
@@ -165,19 +179,22 @@ def promote(
         if champion == version:
             raise ModelError(f"{version} already is the champion of {target}")
         _enthrone(connection, target, version)
+        compared = metrics or recorded_metrics(connection, target, version, champion)
         _record(
             connection,
-            Decision(target, "promoted", reason, actor, version, champion, metrics, mlflow_run_id),
+            Decision(target, "promoted", reason, actor, version, champion, compared, mlflow_run_id),
         )
 
 
 def roll_back(engine: Engine, target: str, *, reason: str, actor: str) -> tuple[str, str]:
     """Let the previous champion serve again; the two change places. Returns (serving now, served until now).
 
+    The decision holds what is recorded of the two, as that of a promotion by hand does.
+
     Raises ModelError where there is no previous champion.
     """
     with engine.begin() as connection:
-        _lock_target(connection, target)
+        lock_target(connection, target)
         champion = _version_of(connection, target, "champion")
         previous = _version_of(connection, target, "previous")
         if champion is None or previous is None:
@@ -186,7 +203,8 @@ def roll_back(engine: Engine, target: str, *, reason: str, actor: str) -> tuple[
                 "see `tqs models list`, or promote another version with `tqs models promote`"
             )
         _enthrone(connection, target, previous)
-        _record(connection, Decision(target, "rolled_back", reason, actor, previous, champion))
+        compared = recorded_metrics(connection, target, previous, champion)
+        _record(connection, Decision(target, "rolled_back", reason, actor, previous, champion, compared))
     return previous, champion
 
 
@@ -197,7 +215,7 @@ def record_decision(engine: Engine, decision: Decision) -> None:
     """
     with engine.begin() as connection:
         if decision.decision == "refused" and decision.version is not None:
-            _lock_target(connection, decision.target)
+            lock_target(connection, decision.target)
             connection.execute(
                 update(models)
                 .where(models.c.target == decision.target, models.c.version == decision.version)
@@ -207,25 +225,45 @@ def record_decision(engine: Engine, decision: Decision) -> None:
         _record(connection, decision)
 
 
+def lock_target(connection: Connection, target: str) -> None:
+    """One change of a target's models at a time; released with the transaction."""
+    run_alone(connection, f"models {target}")
+
+
 def _load(engine: Engine, *where: Any) -> Artifact | None:
+    """Bytes that are too many to be a model's are not even fetched: they could take the reader's memory."""
+    sizes = func.octet_length(models.c.manifest), func.octet_length(models.c.booster)
+    fits = and_(sizes[0] <= LARGEST_MANIFEST_BYTES, sizes[1] <= LARGEST_BOOSTER_BYTES)
+    query = select(
+        models.c.target,
+        models.c.version,
+        models.c.sha256,
+        (sizes[0] + sizes[1]).label("bytes"),
+        case((fits, models.c.manifest)).label("manifest"),
+        case((fits, models.c.booster)).label("booster"),
+    )
     with engine.connect() as connection:
-        row = connection.execute(select(models).where(*where)).one_or_none()
+        row = connection.execute(query.where(*where)).one_or_none()
     return None if row is None else _to_artifact(row)
 
 
 def _to_artifact(row: Row[Any]) -> Artifact:
-    return read_artifact(
+    if row.booster is None:
+        raise ModelError(
+            f"model {row.version} of {row.target} has {row.bytes:,} bytes, allowed are {LARGEST_MANIFEST_BYTES:,} of "
+            f"manifest and {LARGEST_BOOSTER_BYTES:,} of booster; "
+            "serve another version with `tqs models rollback` or retrain"
+        )
+    artifact = read_artifact(
         row.manifest.encode(),
         bytes(row.booster),
         sha256=row.sha256,
         features=names_of(row.target),
         version=row.version,
     )
-
-
-def _lock_target(connection: Connection, target: str) -> None:
-    """One change of a target's models at a time; released with the transaction."""
-    run_alone(connection, f"models {target}")
+    if artifact.target != row.target:
+        raise ModelError(f"model {row.version} of {row.target} was trained for {artifact.target}; retrain")
+    return artifact
 
 
 def _version_of(connection: Connection, target: str, alias: str) -> str | None:
@@ -248,21 +286,35 @@ def _enthrone(connection: Connection, target: str, version: str) -> None:
 
 
 def _forget_old(connection: Connection, target: str) -> None:
-    newest = (
-        select(models.c.id)
-        .where(models.c.target == target)
-        .order_by(models.c.created_at.desc())
-        .limit(KEPT_MODELS)
-        .scalar_subquery()
+    newest = select(models.c.id).where(models.c.target == target).order_by(models.c.created_at.desc())
+    serving = model_decisions.c.decision.in_(("promoted", "rolled_back"))
+    served = (
+        select(model_decisions.c.version)
+        .where(model_decisions.c.target == target, serving)
+        .group_by(model_decisions.c.version)
+        .order_by(func.max(model_decisions.c.decided_at).desc())
     )
+    in_shadow = select(shadow_runs.c.version).where(shadow_runs.c.target == target, shadow_runs.c.ends_at > func.now())
     connection.execute(
-        delete(models).where(models.c.target == target, models.c.alias.is_(None), models.c.id.not_in(newest))
+        delete(models).where(
+            models.c.target == target,
+            models.c.alias.is_(None),
+            models.c.id.not_in(newest.limit(KEPT_MODELS)),
+            models.c.version.not_in(served.limit(KEPT_MODELS)),
+            models.c.version.not_in(in_shadow),
+        )
     )
 
 
 def _record(connection: Connection, decision: Decision) -> None:
     values = {name: getattr(decision, name) for name in Decision.__dataclass_fields__ if name != "decided_at"}
-    connection.execute(insert(model_decisions).values(**values | {"metrics": dict(decision.metrics or {})}))
+    sha256 = (
+        select(models.c.sha256)
+        .where(models.c.target == decision.target, models.c.version == decision.version)
+        .scalar_subquery()
+    )
+    values |= {"metrics": dict(decision.metrics or {}), "sha256": sha256}
+    connection.execute(insert(model_decisions).values(**values))
 
 
 def _unknown_version(target: str, version: str) -> ModelError:

@@ -13,6 +13,7 @@ from scoring.pair_people import read_clock
 from scoring.pairs import predict_pairs
 from scoring.prediction_report import PredictionReport
 from scoring.sessions import predict_upcoming
+from scoring.shadow import load_shadows, log_first_bookings
 from scoring.tutors import ScoreReport, score_tutors
 from tqs.settings import Settings
 
@@ -45,7 +46,9 @@ def score_all(
     models = load_models(engine, settings)
     tutors = score_tutors(engine, now)
     report("tutors", tutors.computed, tutors.computed)
-    sessions = predict_upcoming(engine, models, now, timezone=settings.timezone)
+    shadows = load_shadows(engine, settings)
+    sessions = predict_upcoming(engine, models, now, timezone=settings.timezone, shadows=shadows)
+    log_first_bookings(engine, shadows, models, now)
     report("sessions", sessions[0].computed, sessions[0].computed)
     as_of = read_clock(engine)
     pairs = predict_pairs(engine, models["match"], as_of, progress=lambda at: report("pairs", at.done, at.total))

@@ -20,6 +20,7 @@ from scoring.extraction import microseconds
 from scoring.models import ServedModel
 from scoring.prediction_report import PredictionReport, report_predictions
 from scoring.session_store import store_explained, store_predictions
+from scoring.shadow import log_sessions
 
 SESSION_TARGETS: Final = ("reschedule", "no_show")
 DAYS_AHEAD: Final = 14
@@ -45,6 +46,7 @@ def predict_upcoming(
     targets: Sequence[str] = SESSION_TARGETS,
     days: float = DAYS_AHEAD,
     timezone: str = "UTC",
+    shadows: Models | None = None,
 ) -> list[PredictionReport]:
     """Predict `targets` for all sessions still scheduled that start in (now, now + days], as of `now`; one report each.
 
@@ -53,12 +55,15 @@ def predict_upcoming(
     made as of a later moment than `now`. Features such as hours_until_session change with every `now`: a run of
     another moment rewrites all of them, one of the same moment only what differs. Those of sessions that are over stay
     as they are: history.
+
+    shadows: challengers that run in shadow; what they say of a session is stored beside it the first time.
     """
     with engine.begin() as connection:
         upcoming = read_upcoming(connection, now, days=days)
     X = upcoming_features(upcoming, now, timezone)
     with engine.begin() as connection:
         reports = _store(connection, [models[target] for target in targets], upcoming, X, now)
+    log_sessions(engine, shadows or {}, models, upcoming.sessions, X, now)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for statement in _SETTLE:
             connection.exec_driver_sql(statement)

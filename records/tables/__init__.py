@@ -1,12 +1,12 @@
 """The tables of the application database, as SQLAlchemy Core tables on one `metadata`.
 
 people (tutors, students and the versions of their profiles), sessions (with reschedules), scoring (tutor scores,
-stored predictions), models (artifacts and decisions), operations (work to do, mails, keys, audit), reminders
-(automatic ones and their hold-out).
+stored predictions), models (artifacts, decisions, runs in shadow), operations (work to do, mails, keys, audit),
+reminders (automatic ones and their hold-out).
 """
 
 from records.tables.base import metadata
-from records.tables.models import model_decisions, models
+from records.tables.models import model_decisions, models, shadow_predictions, shadow_runs
 from records.tables.operations import (
     api_keys,
     audit_log,
@@ -50,6 +50,8 @@ __all__ = [
     "reschedules",
     "session_reschedule_predictions",
     "sessions",
+    "shadow_predictions",
+    "shadow_runs",
     "student_profiles",
     "students",
     "tutor_profiles",

@@ -1,10 +1,21 @@
-"""Models as bytes that the database vouches for, and every decision about which one serves."""
+"""Models as bytes that the database vouches for, every decision about which one serves, and runs in shadow."""
 
-from sqlalchemy import CheckConstraint, Column, Index, LargeBinary, Table, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Double,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    Table,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from records.columns import TARGETS
-from records.tables.base import metadata, moment, one_of, uuid_key
+from records.tables.base import between, metadata, moment, one_of, uuid_key
 
 ALIASES = ("champion", "previous", "challenger")
 DECISIONS = ("promoted", "kept", "refused", "rolled_back")
@@ -43,6 +54,7 @@ model_decisions = Table(
     Column("target", Text, nullable=False),
     Column("decision", Text, nullable=False),
     Column("version", Text),  # the model decided on; null where the data gave none
+    Column("sha256", Text),  # of that model: what the version stood for
     Column("champion_before", Text),
     Column("reason", Text, nullable=False),
     Column("actor", Text, nullable=False),  # who or what decided: the gate, or a person
@@ -51,5 +63,36 @@ model_decisions = Table(
     moment("decided_at", default="now()"),
     one_of("target", TARGETS),
     one_of("decision", DECISIONS),
+    CheckConstraint("sha256 ~ '^[0-9a-f]{64}$'", name="sha256_form"),
 )
 Index("ix_model_decisions_target_decided_at", model_decisions.c.target, model_decisions.c.decided_at.desc())
+
+# A challenger that predicts beside the champion, and answers nobody, until `ends_at`.
+shadow_runs = Table(
+    "shadow_runs",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    moment("started_at"),
+    moment("ends_at"),
+    Column("actor", Text, nullable=False),
+    one_of("target", TARGETS),
+    CheckConstraint("ends_at >= started_at", name="times_in_order"),
+)
+
+# What both said at the first moment at which a session ahead, or for match the first session of a pair, was seen.
+shadow_predictions = Table(
+    "shadow_predictions",
+    metadata,
+    Column("target", Text, primary_key=True),
+    Column("version", Text, primary_key=True),
+    Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("probability", Double, nullable=False),
+    Column("champion_version", Text, nullable=False),
+    Column("champion_probability", Double, nullable=False),
+    moment("predicted_at"),
+    between("probability", 0, 1),
+    between("champion_probability", 0, 1),
+    one_of("target", TARGETS),
+)
+Index("ix_shadow_predictions_session_id", shadow_predictions.c.session_id)

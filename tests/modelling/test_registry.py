@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from matplotlib.figure import Figure
+from sqlalchemy import make_url
 
-from modelling.registry import LabBook, close_run, log_model, log_notebook, log_run, mirror_aliases, open_run
+from modelling.registry import LabBook, close_run, log_card, log_model, log_notebook, log_run, mirror_aliases, open_run
 from modelling.store import ModelRow
 from records.engine import Databases
+from tqs.errors import RecordsError
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +68,41 @@ def test_the_files_of_a_model_are_kept_byte_for_byte_and_aliases_follow_ours(boo
     assert mirrored() == {"champion": "v1", "challenger": "v2"}
     mirror_aliases(book, "reschedule", [row("v2", "champion"), row("v1", "previous")])
     assert mirrored() == {"champion": "v2", "previous": "v1"}
+
+
+def test_an_alias_that_was_moved_by_hand_is_put_right_with_the_next_mirror(book, artifact):
+    run_id = open_run(book, "no_show")
+    for version in ("v1", "v2"):
+        log_model(book, run_id, replace(artifact, version=version, manifest=of_no_show(artifact)))
+    rows = [
+        replace(row(version, alias), target="no_show") for version, alias in (("v2", "champion"), ("v1", "previous"))
+    ]
+    mirror_aliases(book, "no_show", rows)
+    right = book.client.get_registered_model("tqs-no_show").aliases
+    book.client.set_registered_model_alias("tqs-no_show", "champion", right["previous"])
+    book.client.set_registered_model_alias("tqs-no_show", "challenger", right["previous"])
+    mirror_aliases(book, "no_show", rows)
+    assert book.client.get_registered_model("tqs-no_show").aliases == right
+
+
+def of_no_show(artifact):
+    return artifact.manifest.model_copy(update={"target": "no_show"})
+
+
+def test_the_card_of_a_model_is_kept_with_its_run(book):
+    run_id = open_run(book, "match")
+    log_card(book, run_id, "# Model card: match v1\n")
+    assert Path(book.client.download_artifacts(run_id, "model_card.md")).read_text() == "# Model card: match v1\n"
+
+
+@pytest.mark.parametrize("database", ["nowhere", "nobody@127.0.0.1:1/nowhere"])
+def test_a_lab_book_that_is_away_is_a_sentence_and_soon(book, tmp_path, database):
+    """MLflow itself goes on asking a database that does not answer for half an hour."""
+    url = make_url(book.url)
+    away = url.set(database=database) if database == "nowhere" else make_url(f"postgresql+psycopg2://{database}")
+    lost = LabBook(away.render_as_string(hide_password=False), tmp_path)
+    with pytest.raises(RecordsError, match=r"MLflow cannot be read or written \(.*\); what was decided .* stands"):
+        mirror_aliases(lost, "reschedule", [row("v1", "champion")])
 
 
 def test_a_target_that_was_never_logged_has_no_aliases_to_mirror(book):

@@ -150,6 +150,29 @@ def test_old_models_go_but_champion_previous_and_the_newest_three_stay(engine, m
     assert save_challenger(engine, model).version == "v8"
 
 
+def test_the_last_three_that_served_stay_ready(engine, model):
+    """However many challengers came after them: each can be promoted without training anything."""
+    for number in range(1, 5):
+        save_challenger(engine, model)
+        crown(engine, f"v{number}", f"v{number - 1}" if number > 1 else None)
+    for _ in range(5):
+        save_challenger(engine, model)
+    assert set(aliases(engine)) == {"v9", "v8", "v7", "v4", "v3", "v2"}
+    crown(engine, "v2", "v4")
+    assert load_champion(engine, "reschedule").version == "v2"
+    assert roll_back(engine, "reschedule", reason="?", actor="ann") == ("v4", "v2")
+    save_challenger(engine, model)
+    assert {"v2", "v3", "v4"} < set(aliases(engine))
+
+
+def test_a_model_of_another_target_with_the_same_features_does_not_load(engine, model):
+    save_challenger(engine, model)
+    with engine.begin() as connection:
+        connection.execute(update(models).values(target="no_show", alias="champion"))
+    with pytest.raises(ModelError, match="model v1 of no_show was trained for reschedule"):
+        load_champion(engine, "no_show")
+
+
 def test_a_row_that_was_tampered_with_does_not_load(engine, model):
     save_challenger(engine, model)
     crown(engine, "v1", None)

@@ -76,6 +76,9 @@ def test_both_notebooks_pass_nbval_and_a_model_serves(home, engine):
     assert list_decisions(engine, "reschedule")[0].decision == "promoted"
     assert list(home.glob("mlruns/**/pictures/reliability.png"))
     assert list(home.glob("mlruns/**/model/booster.ubj"))
+    [card] = home.glob("mlruns/**/model_card.md")
+    assert "| this model |" in card.read_text()
+    assert card.read_text() == (home / "model_card_reschedule_v1.md").read_text()
 
 
 def test_a_planted_leak_ends_the_notebook_with_its_reason_recorded_and_no_champion(home, engine):

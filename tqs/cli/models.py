@@ -1,4 +1,4 @@
-"""Commands about models: retrain, predict, and `tqs models list|show|promote|rollback`."""
+"""Commands about models: retrain, predict, and `tqs models list|show|promote|rollback` (see `challengers`)."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ from typing import Annotated, Any, cast
 import typer
 
 from records.engine import Databases
+from tqs.cli import challengers
 from tqs.cli.data import AsJson, Target, require_target
 from tqs.cli.output import print_json, print_table, progress_bars
 from tqs.cli.person import name_person
 from tqs.errors import ModelError, TqsError
 from tqs.settings import load_settings
 
-models_app = typer.Typer(help="The models: list, show, promote, roll back.", no_args_is_help=True)
+models_app = typer.Typer(
+    help="The models: list, show, promote, roll back; their cards, and challengers in shadow.", no_args_is_help=True
+)
 
 
 def add_commands(app: typer.Typer) -> None:
     """Add this file's commands to the command line."""
     app.command()(retrain)
     app.command()(predict)
+    challengers.add_commands(models_app)
 
 
 def retrain(
@@ -150,8 +154,8 @@ def promote(
     with open_databases(load_settings()) as databases:
         before = champion_versions(databases.app).get(require_target(target))
         run(databases.app, target, version, expected_champion=before, reason=reason, actor=name_person())
+        print(f"{target} {version} serves now (before: {before or 'the rule'})", flush=True)
         _mirror(databases, target)
-    print(f"{target} {version} serves now (before: {before or 'the rule'})")
 
 
 @models_app.command()
@@ -165,8 +169,8 @@ def rollback(
 
     with open_databases(load_settings()) as databases:
         now, before = roll_back(databases.app, require_target(target), reason=reason, actor=name_person())
+        print(f"{target} {now} serves again (before: {before})", flush=True)
         _mirror(databases, target)
-    print(f"{target} {now} serves again (before: {before})")
 
 
 def _rounded(value: object) -> str:
@@ -182,4 +186,4 @@ def _mirror(databases: Databases, target: str) -> None:
         book = LabBook(databases.url_of("mlflow"), load_settings().home / "mlruns")
         mirror_aliases(book, target, rows_of(databases.app, target))
     except TqsError as error:
-        print(f"MLflow still shows the model before: {error}", file=sys.stderr)
+        print(f"it serves, and MLflow does not show it yet: {error}", file=sys.stderr)
