@@ -72,7 +72,7 @@ def run_notebook(
             f"{name} ran longer than {limit_s:.0f} s and was stopped; see {executed}"
         )
     else:
-        error = _find_error(executed, last_words) if process.returncode else None
+        error = _find_error(executed, process.returncode, last_words) if process.returncode else None
     return ExecutedNotebook(executed, _export_html(executed), error)
 
 
@@ -107,12 +107,17 @@ class _Watchdog:
         self._timer.cancel()
 
 
-def _find_error(executed: Path, last_words: str) -> TqsError:
+def _find_error(executed: Path, status: int, last_words: str) -> TqsError:
     for cell in nbformat.read(executed, as_version=4).cells if executed.exists() else []:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 kind = UnfitDataError if output.ename == UnfitDataError.__name__ else NotebookError
                 return kind(output.evalue if kind is UnfitDataError else f"{output.ename}: {output.evalue}")
+    if status < 0 or "DeadKernelError" in last_words:
+        return NotebookError(
+            f"{executed.stem} was killed, most likely for want of memory; see {executed} for how far it came, and free "
+            "some memory"
+        )
     return NotebookError(f"{executed.stem} did not run ({last_words}); see {executed.parent}")
 
 

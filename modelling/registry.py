@@ -1,13 +1,15 @@
 """The lab book: runs, metrics, pictures, executed notebooks and aliases in MLflow. The only importer of MLflow.
 
-Serving never reads it. Runs are written straight to MLflow's database, so training needs no MLflow server.
+Serving never reads it. Runs are written straight to MLflow's database, so training needs no MLflow server. What cannot
+be written is a LabBookError.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -20,9 +22,13 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
+from sqlalchemy import create_engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from modelling.artifact import BOOSTER_FILE, MANIFEST_FILE, Artifact
 from modelling.store import ModelRow
+from tqs.errors import LabBookError
 
 LONGEST_TAG: Final = 5000
 ALIASES: Final = ("champion", "previous", "challenger")
@@ -41,8 +47,23 @@ class LabBook:
         return MlflowClient(tracking_uri=self.url, registry_uri=self.url)
 
 
+@contextmanager
+def _explained() -> Iterator[None]:
+    """Say what MLflow could not do in a sentence."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        said = (str(error).splitlines() or [type(error).__name__])[0]
+        raise LabBookError(
+            f"the lab book (MLflow) cannot be used ({said}); which model serves does not depend on it: see that its "
+            "database answers and its files can be written, then run tqs retrain again"
+        ) from error
+
+
+@_explained()
 def open_run(book: LabBook, target: str, tags: Mapping[str, str] | None = None) -> str:
-    """Open a run in the experiment of `target`; returns its id."""
+    """Open a run in the experiment of `target`; returns its id. Raises LabBookError where it cannot be written."""
+    create_engine(book.url, poolclass=NullPool).connect().close()  # MLflow itself would try for 100 seconds
     client = book.client
     experiment = f"tqs-{target}"
     found = client.get_experiment_by_name(experiment)
@@ -58,6 +79,7 @@ def open_run(book: LabBook, target: str, tags: Mapping[str, str] | None = None) 
     return str(run.info.run_id)
 
 
+@_explained()
 def log_run(
     book: LabBook,
     run_id: str,
@@ -81,6 +103,7 @@ def log_run(
         client.log_figure(run_id, figure, f"pictures/{name}.png")
 
 
+@_explained()
 def log_model(book: LabBook, run_id: str, artifact: Artifact) -> None:
     """Keep the two files of a model with its run, and list it in MLflow's registry under its own version as a tag."""
     client = book.client
@@ -99,6 +122,7 @@ def log_model(book: LabBook, run_id: str, artifact: Artifact) -> None:
     client.create_model_version(name, source=source, run_id=run_id, tags={"version": artifact.version})
 
 
+@_explained()
 def log_notebook(book: LabBook, run_id: str, *files: Path) -> None:
     """Keep executed notebooks (ipynb, HTML) with a run."""
     client = book.client
@@ -107,6 +131,7 @@ def log_notebook(book: LabBook, run_id: str, *files: Path) -> None:
             client.log_artifact(run_id, str(file), "notebooks")
 
 
+@_explained()
 def close_run(book: LabBook, run_id: str, *, failed: bool, reason: str = "") -> None:
     """End a run as finished or failed, with the reason as a tag."""
     client = book.client
@@ -115,6 +140,7 @@ def close_run(book: LabBook, run_id: str, *, failed: bool, reason: str = "") -> 
     client.set_terminated(run_id, status="FAILED" if failed else "FINISHED")
 
 
+@_explained()
 def mirror_aliases(book: LabBook, target: str, rows: list[ModelRow]) -> None:
     """Show in MLflow which model serves: our database decides, MLflow's aliases follow."""
     client = book.client

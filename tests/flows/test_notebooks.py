@@ -48,6 +48,16 @@ def test_unfit_data_stay_unfit_data_across_the_process(folder: Path) -> None:
     assert str(done.error) == "only one class"
 
 
+def test_a_notebook_whose_kernel_is_killed_says_so_and_the_cells_before_it_are_kept(folder: Path) -> None:
+    """As the kernel of the system does for want of memory."""
+    kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    write_notebook(folder, "x = 1", "print('came this far')", kill)
+    done = run_notebook("sample", {}, folder / "run", limit_s=60, log=lambda _: None)
+    assert isinstance(done.error, NotebookError)
+    assert "sample was killed, most likely for want of memory" in str(done.error)
+    assert "came this far" in done.ipynb.read_text()
+
+
 def test_a_hanging_notebook_is_stopped_with_its_kernel(folder: Path) -> None:
     pid = folder / "kernel.pid"
     hang = f"import os, threading; open({str(pid)!r}, 'w').write(str(os.getpid())); threading.Event().wait()"
