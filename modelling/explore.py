@@ -149,7 +149,7 @@ def compare(challengers: Mapping[str, TrainedModel]) -> pd.DataFrame:
         measured = evaluate(labels, own, risk, weights=weights).as_metrics()
         chosen = ("rows", "base_rate", "mean_prediction", "log_loss", "roc_auc", "ece", "ece_noise_floor")
         compared[name] = {metric: measured[metric] for metric in chosen}
-        compared[name] |= {"better_by": -saved.mean, "plus_minus": STANDARD_ERRORS * saved.standard_error}
+        compared[name] |= {"better_by": 0.0 - saved.mean, "plus_minus": STANDARD_ERRORS * saved.standard_error}
     return pd.DataFrame(compared).T
 
 

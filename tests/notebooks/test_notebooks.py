@@ -64,35 +64,24 @@ def home(engine, database_url, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def run_nbval(*names: str) -> None:
+def test_the_notebooks_pass_nbval_a_model_serves_and_exploring_changes_nothing_about_it(home, engine):
     command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
     ran = subprocess.run(
-        [*command, "-p", "no:xdist", *(str(path) for path in NOTEBOOKS if path.stem in names)],
+        [*command, "-p", "no:xdist", *(str(path) for path in NOTEBOOKS if path.stem in PARAMETERS)],
         capture_output=True,
         text=True,
         check=False,
         env=dict(os.environ),
     )
     assert ran.returncode == 0, ran.stdout[-3000:]
-
-
-def test_both_notebooks_pass_nbval_and_a_model_serves(home, engine):
-    run_nbval(*TRAINING)
     assert load_champion(engine, "reschedule").version == "v1"
-    assert list_decisions(engine, "reschedule")[0].decision == "promoted"
-    assert list(home.glob("mlruns/**/pictures/reliability.png"))
-    assert list(home.glob("mlruns/**/model/booster.ubj"))
-
-
-def test_exploring_passes_nbval_and_leaves_a_challenger_that_can_be_refitted_and_no_champion(home, engine):
-    run_nbval("90_explore")
-    decision = list_decisions(engine, "reschedule")[0]
-    assert (decision.decision, decision.version) == ("kept", "v1")
-    assert decision.reason.startswith("This run was not to promote anything.")
-    assert load_champion(engine, "reschedule") is None
-    saved = load_model(engine, "reschedule", "v1")
-    assert refit_model(saved, home, threads=2).same
-    assert list(home.glob("mlruns/**/pictures/comparison.png"))
+    explored, trained = list_decisions(engine, "reschedule")
+    assert (trained.decision, trained.version) == ("promoted", "v1")
+    assert (explored.decision, explored.version, explored.champion_before) == ("kept", "v2", "v1")
+    assert explored.reason.startswith("This run was not to promote anything.")
+    assert refit_model(load_model(engine, "reschedule", "v2"), home, threads=2).same
+    assert len(list(home.glob("mlruns/**/pictures/reliability.png"))) == 2
+    assert len(list(home.glob("mlruns/**/model/booster.ubj"))) == 2
 
 
 def test_a_planted_leak_ends_the_notebook_with_its_reason_recorded_and_no_champion(home, engine):
