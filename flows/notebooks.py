@@ -1,7 +1,8 @@
 """Run a notebook through papermill in a child process, under a wall limit, and keep what it left.
 
 papermill in this process would leave its kernel's output invisible to Prefect and could not be stopped when a cell
-hangs (nteract/papermill#433, #601). The executed notebook is kept as ipynb and HTML, also when it failed.
+hangs (nteract/papermill#433, #601). The executed notebook is kept as ipynb and HTML, also when it failed. Where this
+process is killed, it ends too (`flows.tethered`).
 """
 
 from __future__ import annotations
@@ -57,14 +58,20 @@ def run_notebook(
     executed = folder / f"{name}.ipynb"
     values = folder / f"{name}.parameters.json"  # JSON is YAML; a file keeps papermill from guessing types
     values.write_text(json.dumps(dict(parameters)), encoding="utf-8")
-    command = [sys.executable, "-m", "papermill", str(NOTEBOOKS / f"{name}.ipynb"), str(executed)]
+    command = [sys.executable, "-m", "flows.tethered", "papermill", str(NOTEBOOKS / f"{name}.ipynb"), str(executed)]
     command += ["-f", str(values), "--cwd", str(NOTEBOOKS.parent), "--no-progress-bar", "--log-level", "ERROR"]
     command += ["--no-log-output", "--stdout-file", "-", "--stderr-file", "-"]  # what it prints, not what it shows
     with tempfile.TemporaryFile("w+", errors="replace") as complaints:  # papermill's own; the notebook's are printed
-        process = subprocess.Popen(  # noqa: S603  # our own interpreter and paths
-            command, stdout=subprocess.PIPE, stderr=complaints, text=True, errors="replace", start_new_session=True
-        )
-        timed_out = _follow(process, limit_s, log)
+        with subprocess.Popen(  # noqa: S603  # our own interpreter and paths
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as process:
+            timed_out = _follow(process, limit_s, log)
         complaints.seek(0)
         last_words = (complaints.read().strip().splitlines() or [""])[-1]
     if timed_out:

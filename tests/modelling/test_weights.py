@@ -10,6 +10,7 @@ import xgboost
 from hypothesis import given
 from hypothesis import strategies as st
 
+from modelling import recipe
 from modelling.calibration import fit_calibrator
 from modelling.evaluation import evaluate, evaluate_groups
 from modelling.gate import compare_losses
@@ -17,6 +18,7 @@ from modelling.pipeline import TreeParameters, booster_bytes, booster_parameters
 from modelling.recipe import train_model
 from modelling.reliability import measure_reliability
 from modelling.risk import RiskThresholds
+from modelling.split import RowTimes, expanding_folds
 from modelling.weights import mean_of, standard_error, weighted_rows, weights_of
 
 from .table import GAP, make_table
@@ -167,5 +169,37 @@ def test_the_hold_out_stands_for_the_reminded_in_every_figure(table):
     losses = -np.where(y == 1, np.log(p), np.log(1 - p))
     assert trained.evaluation.log_loss == pytest.approx((w * losses).sum() / w.sum())
     assert trained.test.log_losses()["challenger"] == pytest.approx(trained.evaluation.log_loss)
+    base = -np.where(y == 1, np.log(rate), np.log(1 - rate))
+    against = trained.verdict.against_base_rate
+    assert against.mean == pytest.approx(np.average(losses - base, weights=w))
+    assert against.standard_error > (losses - base).std(ddof=1) / np.sqrt(len(y))  # fewer rows than there seem to be
     alike = train_model(frame.assign(weight=(frame["weight"] > 0).astype(float)), "reschedule", **GIVEN)
     assert alike.artifact.booster != trained.artifact.booster
+
+
+def test_search_and_calibration_weigh_the_rows_too(table, monkeypatch):
+    weights = np.random.default_rng(8).choice([1.0, 5.0], len(table), p=[0.9, 0.1])
+    own = weights[(table["part"] == "development").to_numpy()]
+    seen = {}
+
+    def spy(name):
+        original = getattr(recipe, name)
+
+        def call(*given, **more):
+            seen[name] = more.get("weights", given[-1])
+            return original(*given, **more)
+
+        monkeypatch.setattr(recipe, name, call)
+
+    for name in ("tune_trees", "out_of_fold_log_odds", "choose_calibration", "fit_pipeline"):
+        spy(name)
+    trained = train_model(table.assign(weight=weights), "reschedule", **GIVEN)
+    for name in ("tune_trees", "out_of_fold_log_odds", "fit_pipeline"):
+        np.testing.assert_array_equal(seen[name], own)
+    times = RowTimes.of_frame(table[table["part"] == "development"])
+    labels = table.loc[table["part"] == "development", "label"].to_numpy()
+    folds = expanding_folds(times, labels, GAP)
+    assert len(seen["choose_calibration"]) == len(folds)
+    for found, fold in zip(seen["choose_calibration"], folds, strict=True):
+        np.testing.assert_array_equal(found, own[fold.score])
+    assert trained.search.log_loss != train_model(table, "reschedule", **GIVEN).search.log_loss
