@@ -21,7 +21,9 @@ DEVELOPMENT_SHARE: Final = 0.8
 class SampleCounts:
     """How many rows were looked at, how many left for which reason (in the order of the checks), how many stayed.
 
-    `untold` rows stayed although nobody has told their outcome: they count as if nothing had happened.
+    `untold` rows stayed although nobody has told their outcome: they count as if nothing had happened. Of the rows that
+    stayed, `reminded` weigh nothing and `held_out` more than 1 (`features.interference`); about `by_hand` somebody
+    intervened by hand, and they count as they are.
     """
 
     considered: int
@@ -29,6 +31,9 @@ class SampleCounts:
     rows: int
     positives: int
     untold: int
+    reminded: int = 0
+    held_out: int = 0
+    by_hand: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from features.boundary import find_boundary
 from features.catalogue import names_of
+from features.interference import is_handled, weigh_rows
 from features.matrix import pair_features, session_features, session_features_from_counts
 from features.sample import SampleCounts, assign_part, gap_of, sample_pairs, sample_sessions, spans_of
-from records.columns import Bool, History, Int64
+from records.columns import UNTOUCHED, Bool, History, Int64, Interference
 from tqs.errors import UnfitDataError
 
 __all__ = [
@@ -40,8 +41,9 @@ class TrainingTable:
 
     frame    the features in catalogue order (float64), `session_id` or `student_id` and `tutor_id` (text), `as_of` and
              `scheduled_time` (timestamps in UTC), `label` (int8), `label_known` (timestamp in UTC: when the label was
-             settled), `part` ("development" or "test"); ordered by scheduled_time, then id. Every label of the
-             development part was known before the first as_of of the test part
+             settled), `part` ("development" or "test"), `weight` (how much the row counts: `features.interference`);
+             ordered by scheduled_time, then id. Every label of the development part was known before the first as_of
+             of the test part
     counts   rows looked at, and how many left why
     horizon  µs: how far ahead of its session a row is looked at, at most
     gap      µs: time between the newest development row and the oldest test row, and so between folds
@@ -53,9 +55,12 @@ class TrainingTable:
     gap: int
 
 
-def training_table(history: History, target: str, cut_off: int, timezone: str = "UTC") -> TrainingTable:
+def training_table(
+    history: History, target: str, cut_off: int, timezone: str = "UTC", interference: Interference = UNTOUCHED
+) -> TrainingTable:
     """The as-of sample of `match`, `reschedule` or `no_show` from what was known before `cut_off` (µs).
 
+    interference: what was done about sessions and tutors, which decides how much their rows count.
     Too few rows make no error here (see `require_trainable`).
     """
     names = names_of(target)
@@ -73,6 +78,7 @@ def training_table(history: History, target: str, cut_off: int, timezone: str = 
         as_of, scheduled, label = pairs.first_booked, pairs.first_scheduled, pairs.churned
         matrix = pair_features(history, pairs.student, pairs.tutor, as_of)
         ids = {"student_id": directory.students[pairs.student], "tutor_id": directory.tutors[pairs.tutor]}
+        tutor, by_hand = pairs.tutor, 0
     else:
         sample = sample_sessions(sessions, target, cut_off)
         rows, counts = sessions.take(sample.row), sample.counts
@@ -84,6 +90,7 @@ def training_table(history: History, target: str, cut_off: int, timezone: str = 
         scheduled = rows.scheduled
         matrix = session_features(history, rows, as_of, timezone)
         ids = {"session_id": uuid_texts(rows.id)}
+        tutor, by_hand = rows.tutor, int(is_handled(interference.by_hand, rows.id, label_known).sum())
 
     frame = pd.DataFrame(matrix, columns=list(names))
     for name, text in ids.items():
@@ -93,11 +100,15 @@ def training_table(history: History, target: str, cut_off: int, timezone: str = 
     frame["label"] = label
     frame["label_known"] = _timestamps(label_known)
     frame["part"] = part[order]
+    frame["weight"] = weights = weigh_rows(interference.arms, tutor, label_known)
     counts = replace(
         counts,
         left=counts.left | {reason: int((part == name).sum()) for name, reason in UNUSED_PARTS.items()},
         rows=len(frame),
         positives=int(label.sum()),
+        reminded=int((weights == 0).sum()),
+        held_out=int((weights > 1).sum()),
+        by_hand=by_hand,
     )
     return TrainingTable(frame, counts, horizon, gap)
 

@@ -1,7 +1,8 @@
 """Run a notebook through papermill in a child process, under a wall limit, and keep what it left.
 
 papermill in this process would leave its kernel's output invisible to Prefect and could not be stopped when a cell
-hangs (nteract/papermill#433, #601). The executed notebook is kept as ipynb and HTML, also when it failed.
+hangs (nteract/papermill#433, #601). The executed notebook is kept as ipynb and HTML, also when it failed. Where this
+process is killed, it ends too (`flows.tethered`).
 """
 
 from __future__ import annotations
@@ -57,14 +58,20 @@ def run_notebook(
     executed = folder / f"{name}.ipynb"
     values = folder / f"{name}.parameters.json"  # JSON is YAML; a file keeps papermill from guessing types
     values.write_text(json.dumps(dict(parameters)), encoding="utf-8")
-    command = [sys.executable, "-m", "papermill", str(NOTEBOOKS / f"{name}.ipynb"), str(executed)]
+    command = [sys.executable, "-m", "flows.tethered", "papermill", str(NOTEBOOKS / f"{name}.ipynb"), str(executed)]
     command += ["-f", str(values), "--cwd", str(NOTEBOOKS.parent), "--no-progress-bar", "--log-level", "ERROR"]
     command += ["--no-log-output", "--stdout-file", "-", "--stderr-file", "-"]  # what it prints, not what it shows
     with tempfile.TemporaryFile("w+", errors="replace") as complaints:  # papermill's own; the notebook's are printed
-        process = subprocess.Popen(  # noqa: S603  # our own interpreter and paths
-            command, stdout=subprocess.PIPE, stderr=complaints, text=True, errors="replace", start_new_session=True
-        )
-        timed_out = _follow(process, limit_s, log)
+        with subprocess.Popen(  # noqa: S603  # our own interpreter and paths
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=complaints,
+            text=True,
+            errors="replace",
+            start_new_session=True,
+        ) as process:
+            timed_out = _follow(process, limit_s, log)
         complaints.seek(0)
         last_words = (complaints.read().strip().splitlines() or [""])[-1]
     if timed_out:
@@ -72,7 +79,7 @@ def run_notebook(
             f"{name} ran longer than {limit_s:.0f} s and was stopped; see {executed}"
         )
     else:
-        error = _find_error(executed, last_words) if process.returncode else None
+        error = _find_error(executed, process.returncode, last_words) if process.returncode else None
     return ExecutedNotebook(executed, _export_html(executed), error)
 
 
@@ -107,12 +114,17 @@ class _Watchdog:
         self._timer.cancel()
 
 
-def _find_error(executed: Path, last_words: str) -> TqsError:
+def _find_error(executed: Path, status: int, last_words: str) -> TqsError:
     for cell in nbformat.read(executed, as_version=4).cells if executed.exists() else []:
         for output in cell.get("outputs", []):
             if output.output_type == "error":
                 kind = UnfitDataError if output.ename == UnfitDataError.__name__ else NotebookError
                 return kind(output.evalue if kind is UnfitDataError else f"{output.ename}: {output.evalue}")
+    if status < 0 or "DeadKernelError" in last_words:
+        return NotebookError(
+            f"{executed.stem} was killed, most likely for want of memory; see {executed} for how far it came, and free "
+            "some memory"
+        )
     return NotebookError(f"{executed.stem} did not run ({last_words}); see {executed.parent}")
 
 

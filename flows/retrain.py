@@ -6,13 +6,13 @@ against a champion that the other replaces, so the second one ends at once.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
+from uuid import UUID
 
 from prefect import State, flow, get_run_logger, task
 from prefect.states import Failed
@@ -21,19 +21,21 @@ from sqlalchemy import Engine, text
 from flows.environment import quiet_run_logs
 from flows.notebooks import run_notebook
 from modelling.cpus import usable_cpus
+from modelling.origin import Origin, read_origin
 from modelling.parameters import BuildFeatures, TrainModel
 from modelling.registry import LabBook, close_run, log_notebook, mirror_aliases, open_run
+from modelling.runs import TrainingRun, begin_run, end_run, note_place, note_snapshot
 from modelling.snapshot import hash_file
 from modelling.store import Decision, champion_versions, list_decisions, list_models, record_decision
 from records.columns import TARGETS
 from records.engine import Databases, open_databases
-from tqs.errors import ModelError, TqsError, UnfitDataError
+from tqs.errors import LabBookError, ModelError, TqsError, UnfitDataError
 from tqs.private_files import ensure_private_folder
 from tqs.settings import load_settings
 
 BUILD_LIMIT_S: Final = 3600.0
 TRAIN_LIMIT_S: Final = 6 * 3600.0
-PROJECT: Final = Path(__file__).resolve().parents[1]
+UNEXPECTED: Final = "an error that nobody expected ended it; the log of its flow run has it"
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,11 @@ class Place:
     book: LabBook
     run_id: str
     folder: Path
+
+    @property
+    def snapshot(self) -> Path:
+        """The table that is learned from."""
+        return self.folder / "snapshot.parquet"
 
 
 @flow(name="retrain")
@@ -81,39 +88,83 @@ def retrain(
 def retrain_target(
     databases: Databases, home: Path, target: str, trials: int, seed: int
 ) -> tuple[Decision | None, TqsError | None]:
-    """Both notebooks of one target under one MLflow run; the decision made, and the error where one failed."""
-    book = LabBook(databases.url_of("mlflow"), home / "mlruns")
-    run_id = open_run(book, target, {"code.commit": code_commit(), "lock.sha256": lock_hash()})
-    ensure_private_folder(home / "runs")  # its tables hold ids and ages of students
-    place = Place(book, run_id, home / "runs" / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{target}-{run_id[:8]}")
-    failure: TqsError | None = None
+    """Both notebooks of one target under one MLflow run; the decision made, and the error where one failed.
+
+    The run is written down in our own database from its begin to its end, also where the lab book cannot be.
+    """
+    origin = read_origin()
+    run, lost = begin_run(databases.app, target, seed=seed, trials=trials, origin=origin)
+    place: Place | None = None
     decision: Decision | None = None
-    finished = False
+    failure: TqsError | None = None
+    trouble = UNEXPECTED
     try:
         try:
-            sha256 = build_features(place, target, return_state=True).result()  # a failed state raises its error here
+            place = _open_place(databases, run, lost, home, target, origin)
+            # a failed state raises its error here
+            sha256 = cast(str, build_features(place, target, return_state=True).result())
+            note_snapshot(databases.app, run, place.snapshot, sha256)
             train_model(place, target, sha256, trials, seed, return_state=True).result()
         except TqsError as error:
             failure = error
-        decision = _decision_of(databases.app, target, run_id)
-        if decision is None and failure is not None:
-            kind = "refused" if isinstance(failure, UnfitDataError) else "kept"
-            decision = Decision(target, kind, str(failure), "retrain", mlflow_run_id=run_id)
-            record_decision(databases.app, decision)
-        finished = failure is None
+        except OSError as error:
+            failure = ModelError(f"the run cannot be kept ({error}); free some disk below {home}")
+        decision = _decide(databases.app, target, place, failure)
+        trouble = str(failure or "")
     finally:
-        close_run(book, run_id, failed=not finished, reason=str(failure or (decision.reason if decision else "")))
-    mirror_aliases(book, target, list_models(databases.app, target))
-    return decision, failure
+        unwritten = None if place is None else _close_lab_book(databases.app, target, place, trouble, decision)
+        told = trouble or str(unwritten or "")
+        version = None if decision is None else decision.version
+        end_run(databases.app, run, failed=bool(told), reason=told, version=version)
+    return decision, failure or unwritten
+
+
+def _open_place(
+    databases: Databases, run: UUID, lost: Sequence[TrainingRun], home: Path, target: str, origin: Origin
+) -> Place:
+    """Open the run in the lab book, and close there those that were lost."""
+    book = LabBook(databases.url_of("mlflow"), home / "mlruns")
+    run_id = open_run(book, target, {"code.commit": origin.code_commit, "lock.sha256": origin.lock_sha256})
+    for one in lost:
+        if one.mlflow_run_id is not None:
+            close_run(book, one.mlflow_run_id, failed=True, reason=one.reason or "")
+    ensure_private_folder(home / "runs")  # its tables hold ids and ages of students
+    folder = Path("runs") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{target}-{run_id[:8]}"
+    note_place(databases.app, run, mlflow_run_id=run_id, folder=str(folder))
+    return Place(book, run_id, home / folder)
+
+
+def _decide(engine: Engine, target: str, place: Place | None, failure: TqsError | None) -> Decision | None:
+    """The decision that the run made; one that the champion stays where an error came before it."""
+    run_id = place.run_id if place else None
+    made = next((item for item in list_decisions(engine, target) if run_id and item.mlflow_run_id == run_id), None)
+    if made is not None or failure is None:
+        return made
+    kind = "refused" if isinstance(failure, UnfitDataError) else "kept"
+    decision = Decision(target, kind, str(failure), "retrain", mlflow_run_id=run_id)
+    record_decision(engine, decision)
+    return decision
+
+
+def _close_lab_book(
+    engine: Engine, target: str, place: Place, trouble: str, decision: Decision | None
+) -> LabBookError | None:
+    """End the run in the lab book and show there which model serves; the error where that cannot be written."""
+    reason = trouble or (decision.reason if decision else "")
+    try:
+        close_run(place.book, place.run_id, failed=bool(trouble), reason=reason)
+        mirror_aliases(place.book, target, list_models(engine, target))
+    except LabBookError as error:
+        return error
+    return None
 
 
 @task
 def build_features(place: Place, target: str) -> str | State[Any]:
     """Run 10_build_features; returns the snapshot's SHA-256 (text)."""
-    snapshot = place.folder / "snapshot.parquet"
-    parameters = BuildFeatures(target=target, snapshot=str(snapshot)).as_plain()  # type: ignore[arg-type]
+    parameters = BuildFeatures(target=target, snapshot=str(place.snapshot)).as_plain()  # type: ignore[arg-type]
     error = _run(place, "10_build_features", parameters, BUILD_LIMIT_S)
-    return hash_file(snapshot) if error is None else failed(error)
+    return hash_file(place.snapshot) if error is None else failed(error)
 
 
 @task
@@ -121,7 +172,7 @@ def train_model(place: Place, target: str, sha256: str, trials: int, seed: int) 
     """Run 20_train_model on the snapshot: train, judge, and promote what the gate lets through."""
     parameters = TrainModel(
         target=target,  # type: ignore[arg-type]
-        snapshot=str(place.folder / "snapshot.parquet"),
+        snapshot=str(place.snapshot),
         snapshot_sha256=sha256,
         trials=trials,
         seed=seed,
@@ -150,30 +201,14 @@ def retrain_lock(engine: Engine, target: str) -> Iterator[bool]:
                 connection.execute(text("SELECT pg_advisory_unlock(hashtext(:name))"), name)
 
 
-def code_commit() -> str:
-    """The commit that the code stands at, "" outside a checkout."""
-    command = ["git", "-C", str(PROJECT), "rev-parse", "HEAD"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def lock_hash() -> str:
-    """SHA-256 of the lock that the environment is installed from."""
-    return hash_file(PROJECT / "requirements" / "dev.txt")
-
-
 def _run(place: Place, name: str, parameters: dict[str, Any], limit_s: float) -> TqsError | None:
     try:
         executed = run_notebook(name, parameters, place.folder, limit_s=limit_s, log=get_run_logger().info)
         log_notebook(place.book, place.run_id, executed.ipynb, executed.html)
+    except LabBookError as error:
+        return executed.error or error
     except OSError as error:
         return ModelError(
             f"the files of {name} cannot be kept ({error}); free some disk below {place.book.files.parent}"
         )
     return executed.error
-
-
-def _decision_of(engine: Engine, target: str, run_id: str) -> Decision | None:
-    return next((item for item in list_decisions(engine, target) if item.mlflow_run_id == run_id), None)

@@ -50,7 +50,10 @@ class BoosterFile(_Part):
 
 
 class Training(_Part):
-    """What the model learned from. Times are ISO 8601 in UTC and bound the scheduled times of the rows."""
+    """What the model learned from. Times are ISO 8601 in UTC and bound the scheduled times of the rows.
+
+    calibration_fading: `modelling.calibration.FADINGS`. code_commit, lock_sha256: `modelling.origin`, "" where unknown.
+    """
 
     first_scheduled: str
     last_scheduled: str
@@ -60,6 +63,9 @@ class Training(_Part):
     snapshot_sha256: str
     seed: int
     parameters: dict[str, float | int | str]
+    calibration_fading: float = 1.0
+    code_commit: str = ""
+    lock_sha256: str = ""
 
 
 class Golden(_Part):

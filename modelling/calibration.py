@@ -21,6 +21,7 @@ from sklearn.isotonic import IsotonicRegression
 
 from modelling.calibrator import Calibrator, apply_calibrator
 from modelling.evaluation import log_losses
+from modelling.weights import mean_of, standard_error
 
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
@@ -57,14 +58,20 @@ class Calibration:
     candidates: tuple[Candidate, ...]
 
 
-def choose_calibration(log_odds: Sequence[Float64], labels: Sequence[Int8]) -> Calibration:
+def choose_calibration(
+    log_odds: Sequence[Float64], labels: Sequence[Int8], row_weights: Sequence[Float64] | None = None
+) -> Calibration:
     """Choose among KINDS × FADINGS and fit the choice on all folds.
 
-    log_odds, labels: one array a fold, folds in time order; at least two.
+    log_odds, labels: one array a fold, folds in time order; at least two. row_weights: how much each row counts; alike
+    where not given.
     """
-    start = _cross_fitted_losses(*START, log_odds, labels)
+    start = _cross_fitted_losses(*START, log_odds, labels, row_weights)
+    all_weights = None if row_weights is None else np.concatenate(row_weights)
     candidates = tuple(
-        _make_candidate(kind, fading, _cross_fitted_losses(kind, fading, log_odds, labels), start)
+        _make_candidate(
+            kind, fading, _cross_fitted_losses(kind, fading, log_odds, labels, row_weights), start, all_weights
+        )
         for kind in KINDS
         for fading in (FADINGS if kind != "none" else FADINGS[:1])
     )
@@ -72,19 +79,37 @@ def choose_calibration(log_odds: Sequence[Float64], labels: Sequence[Int8]) -> C
     chosen = min(
         beaten_by or [c for c in candidates if (c.kind, c.fading) == START], key=lambda candidate: candidate.log_loss
     )
-    weights = _fold_weights(len(labels), len(labels), chosen.fading)
-    return Calibration(fit_calibrator(chosen.kind, log_odds, labels, weights), chosen, candidates)
+    calibrator = refit_calibration(chosen.kind, chosen.fading, log_odds, labels, row_weights)
+    return Calibration(calibrator, chosen, candidates)
+
+
+def refit_calibration(
+    kind: Kind,
+    fading: float,
+    log_odds: Sequence[Float64],
+    labels: Sequence[Int8],
+    row_weights: Sequence[Float64] | None = None,
+) -> Calibrator:
+    """The calibrator of a choice that was made before; arguments as for `choose_calibration`."""
+    weights = _fold_weights(len(labels), len(labels), fading)
+    return fit_calibrator(kind, log_odds, labels, weights, row_weights)
 
 
 def fit_calibrator(
-    kind: Kind, log_odds: Sequence[Float64], labels: Sequence[Int8], fold_weights: Sequence[float]
+    kind: Kind,
+    log_odds: Sequence[Float64],
+    labels: Sequence[Int8],
+    fold_weights: Sequence[float],
+    row_weights: Sequence[Float64] | None = None,
 ) -> Calibrator:
-    """Fit one kind on folds, the rows of each with its weight.
+    """Fit one kind on folds, the rows of each with its weight, and each row with its own where given.
 
     Probabilities are clipped to what n rows can show: between 1/(n + 2) and its complement.
     """
     x, y = np.concatenate(log_odds), np.concatenate(labels)
     weights = np.repeat(np.asarray(fold_weights, dtype=np.float64), [len(fold) for fold in labels])
+    if row_weights is not None:
+        weights *= np.concatenate(row_weights)
     least = 1.0 / (len(y) + 2)
     bounds = {"lowest": least, "highest": 1 - least}
     if kind == "platt":
@@ -98,20 +123,30 @@ def fit_calibrator(
     return Calibrator(kind=kind, **bounds)
 
 
-def _make_candidate(kind: Kind, fading: float, losses: Float64, start: Float64) -> Candidate:
+def _make_candidate(kind: Kind, fading: float, losses: Float64, start: Float64, weights: Float64 | None) -> Candidate:
     difference = losses - start
-    error = float(difference.std(ddof=1) / np.sqrt(len(difference)))
-    return Candidate(kind, fading, float(losses.mean()), float(difference.mean()), error)
+    error = standard_error(difference, weights)
+    return Candidate(kind, fading, mean_of(losses, weights), mean_of(difference, weights), error)
 
 
-def _cross_fitted_losses(kind: Kind, fading: float, log_odds: Sequence[Float64], labels: Sequence[Int8]) -> Float64:
+def _cross_fitted_losses(
+    kind: Kind,
+    fading: float,
+    log_odds: Sequence[Float64],
+    labels: Sequence[Int8],
+    row_weights: Sequence[Float64] | None,
+) -> Float64:
     """Each row's log loss by a calibrator that was fitted on the other folds."""
     losses = []
     for judged in range(len(labels)):
         others = [fold for fold in range(len(labels)) if fold != judged]
         weights = _fold_weights(len(labels), judged, fading)
         calibrator = fit_calibrator(
-            kind, [log_odds[k] for k in others], [labels[k] for k in others], [weights[k] for k in others]
+            kind,
+            [log_odds[k] for k in others],
+            [labels[k] for k in others],
+            [weights[k] for k in others],
+            None if row_weights is None else [row_weights[k] for k in others],
         )
         losses.append(log_losses(labels[judged], apply_calibrator(calibrator, log_odds[judged])))
     return np.concatenate(losses)

@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from modelling.reliability import measure_reliability
 from modelling.risk import RISK_LEVELS, RiskThresholds, risk_codes
+from modelling.weights import mean_of, take_weights
 
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
@@ -25,6 +26,7 @@ SMALLEST_GROUP: Final = 50
 class Evaluation:
     """Metrics of probabilities on rows whose outcomes are known. Losses are means over the rows, in nats.
 
+    Where rows have weights, everything but the number of rows counts each by its own.
     accuracy, precision, recall and f1 are those of the decision "high risk"; precision is 0 where nobody is.
     """
 
@@ -67,30 +69,40 @@ def rule_losses(labels: Int8, rule: NDArray[np.floating]) -> Float64:
     return log_losses(labels, np.clip(rule, RULE_DOUBT, 1 - RULE_DOUBT))
 
 
-def evaluate(labels: Int8, probabilities: Float64, thresholds: RiskThresholds, *, seed: int = 0) -> Evaluation:
-    """All metrics of (n,) probabilities against (n,) labels 0 or 1 with both classes; `seed` is for the bootstrap."""
-    reliability = measure_reliability(labels, probabilities, seed=seed)
+def evaluate(
+    labels: Int8,
+    probabilities: Float64,
+    thresholds: RiskThresholds,
+    *,
+    seed: int = 0,
+    weights: Float64 | None = None,
+) -> Evaluation:
+    """All metrics of (n,) probabilities against (n,) labels 0 or 1 with both classes.
+
+    seed: of the bootstrap. weights: how much each row counts, (n,); alike where not given.
+    """
+    reliability = measure_reliability(labels, probabilities, seed=seed, weights=weights)
     levels = risk_codes(probabilities, thresholds)
-    shares = np.bincount(levels, minlength=len(RISK_LEVELS)) / len(labels)
+    shares = np.bincount(levels, weights, minlength=len(RISK_LEVELS))
     return Evaluation(
         rows=len(labels),
-        base_rate=float(labels.mean()),
-        mean_prediction=float(probabilities.mean()),
-        log_loss=float(log_losses(labels, probabilities).mean()),
-        brier=float(np.square(probabilities - labels).mean()),
-        roc_auc=float(roc_auc_score(labels, probabilities)),
-        average_precision=float(average_precision_score(labels, probabilities)),
+        base_rate=mean_of(labels, weights),
+        mean_prediction=mean_of(probabilities, weights),
+        log_loss=mean_of(log_losses(labels, probabilities), weights),
+        brier=mean_of(np.square(probabilities - labels), weights),
+        roc_auc=float(roc_auc_score(labels, probabilities, sample_weight=weights)),
+        average_precision=float(average_precision_score(labels, probabilities, sample_weight=weights)),
         ece=reliability.ece,
         ece_noise_floor=reliability.noise_floor,
         ece_low=reliability.low,
         ece_high=reliability.high,
-        **_decision_metrics(labels == 1, levels == RISK_LEVELS.index("high")),
-        **{f"share_{name}": float(share) for name, share in zip(RISK_LEVELS, shares, strict=True)},
+        **_decision_metrics(labels == 1, levels == RISK_LEVELS.index("high"), weights),
+        **{f"share_{name}": float(share) for name, share in zip(RISK_LEVELS, shares / shares.sum(), strict=True)},
     )
 
 
 def evaluate_groups(
-    labels: Int8, probabilities: Float64, groups: Mapping[str, NDArray[np.str_]]
+    labels: Int8, probabilities: Float64, groups: Mapping[str, NDArray[np.str_]], weights: Float64 | None = None
 ) -> list[dict[str, object]]:
     """Rows, base rate, mean prediction and log loss of each group, e.g. {"lead time": array of names (n,)}.
 
@@ -103,26 +115,34 @@ def evaluate_groups(
         counts = np.bincount(member)
         for code in np.flatnonzero(counts >= SMALLEST_GROUP):
             inside = member == code
+            own = take_weights(weights, inside)
             table.append(
                 {
                     "grouping": grouping,
                     "group": str(values[code]),
                     "rows": int(counts[code]),
-                    "base_rate": float(labels[inside].mean()),
-                    "mean_prediction": float(probabilities[inside].mean()),
-                    "log_loss": float(losses[inside].mean()),
+                    "base_rate": mean_of(labels[inside], own),
+                    "mean_prediction": mean_of(probabilities[inside], own),
+                    "log_loss": mean_of(losses[inside], own),
                 }
             )
     return table
 
 
-def _decision_metrics(happened: NDArray[np.bool_], flagged: NDArray[np.bool_]) -> dict[str, float]:
-    hits = float((happened & flagged).sum())
-    precision = hits / max(float(flagged.sum()), 1.0)
-    recall = hits / max(float(happened.sum()), 1.0)
+def _decision_metrics(
+    happened: NDArray[np.bool_], flagged: NDArray[np.bool_], weights: Float64 | None
+) -> dict[str, float]:
+    hits, alarms, events = (_weigh(rows, weights) for rows in (happened & flagged, flagged, happened))
+    precision = hits / alarms if alarms else 0.0
+    recall = hits / events if events else 0.0
     return {
-        "accuracy": float((happened == flagged).mean()),
+        "accuracy": mean_of(happened == flagged, weights),
         "precision": precision,
         "recall": recall,
         "f1": 2 * precision * recall / (precision + recall) if hits else 0.0,
     }
+
+
+def _weigh(rows: NDArray[np.bool_], weights: Float64 | None) -> float:
+    """How much the rows of a mask count together."""
+    return float(rows.sum() if weights is None else weights[rows].sum())

@@ -9,6 +9,7 @@ import numpy as np
 from modelling.gate import PairedDifference
 from modelling.recipe import Float64, TrainedModel
 from modelling.reliability import Reliability
+from modelling.weights import mean_of, standard_error
 
 
 def describe_test_part(trained: TrainedModel) -> dict[str, Any]:
@@ -27,7 +28,10 @@ def describe_test_part(trained: TrainedModel) -> dict[str, Any]:
     }
     return {
         "window": trained.test.window(np.ones_like(trained.test.comparable)),
-        "losses": {name: _describe_losses(losses) for name, losses in trained.test.row_losses().items()},
+        "losses": {
+            name: _describe_losses(losses, trained.test.weights_of(name))
+            for name, losses in trained.test.row_losses().items()
+        },
         "differences": {name: _describe_difference(found) for name, found in differences.items() if found is not None},
         "reliability": _describe_reliability(trained.reliability),
         "groups": trained.groups,
@@ -35,9 +39,9 @@ def describe_test_part(trained: TrainedModel) -> dict[str, Any]:
     }
 
 
-def _describe_losses(losses: Float64) -> dict[str, float]:
-    error = losses.std(ddof=1) / np.sqrt(len(losses)) if len(losses) > 1 else 0.0
-    return {"rows": len(losses), "log_loss": float(losses.mean()), "standard_error": float(error)}
+def _describe_losses(losses: Float64, weights: Float64 | None) -> dict[str, float]:
+    error = standard_error(losses, weights) if len(losses) > 1 else 0.0
+    return {"rows": len(losses), "log_loss": mean_of(losses, weights), "standard_error": error}
 
 
 def _describe_difference(difference: PairedDifference) -> dict[str, float]:

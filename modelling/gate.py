@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from modelling.evaluation import Evaluation, log_losses, rule_losses
 from modelling.leakage import HIGHEST_AUC
+from modelling.weights import mean_of, standard_error, take_weights
 
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
@@ -75,6 +76,8 @@ def judge(
     comparable: Bool | None = None,
     leakage: Mapping[str, float],
     concepts: Mapping[str, float],
+    weights: Float64 | None = None,
+    doubts: Sequence[str] = (),
 ) -> Verdict:
     """Judge a challenger on the test part.
 
@@ -88,13 +91,20 @@ def judge(
     comparable: (n,) which rows the champion cannot have learned from; all of them where not given.
     base_rate: of the development part, the probability of one who knows nothing else.
     leakage: each feature's AUC alone. concepts: share of the gain by concept.
+    weights: (n,) how much each row counts; alike where not given.
+    doubts: why the labels are not to be trusted (`modelling.label_check`).
     """
     own = log_losses(labels, challenger)
-    base = compare_losses(own, log_losses(labels, np.full(len(labels), base_rate)))
-    ruled = compare_losses(own, rule_losses(labels, rule))
+    base = compare_losses(own, log_losses(labels, np.full(len(labels), base_rate)), weights)
+    ruled = compare_losses(own, rule_losses(labels, rule), weights)
     rows = np.ones(len(labels), dtype=np.bool_) if comparable is None else comparable
-    reigning = None if champion is None else compare_losses(own[rows], log_losses(labels, champion)[rows])
+    reigning = (
+        None
+        if champion is None
+        else compare_losses(own[rows], log_losses(labels, champion)[rows], take_weights(weights, rows))
+    )
     unfit = [
+        *doubts,
         *_leaks(leakage),
         *_not_better(base, f"the base rate {base_rate:.4f} of the development part"),
         *_not_better(ruled, "the fallback rule"),
@@ -111,13 +121,12 @@ def judge(
     return Verdict("promote", _passed(evaluation, base, ruled, reigning), warnings, base, ruled, reigning)
 
 
-def compare_losses(own: Float64, other: Float64) -> PairedDifference:
+def compare_losses(own: Float64, other: Float64, weights: Float64 | None = None) -> PairedDifference:
     """Paired difference of two models' losses (n,) on the same rows; of fewer than two rows nothing is said (0 ± 0)."""
     difference = own - other
     if len(difference) < 2:
         return PairedDifference(0.0, 0.0)
-    spread = float(difference.std(ddof=1)) / np.sqrt(len(difference))
-    return PairedDifference(float(difference.mean()), float(spread))
+    return PairedDifference(mean_of(difference, weights), standard_error(difference, weights))
 
 
 def _are_scarce(labels: Int8) -> bool:

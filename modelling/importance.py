@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from modelling.evaluation import log_losses
 from modelling.predictor import Predictor
+from modelling.weights import mean_of, take_weights
 
 Int8 = NDArray[np.int8]
 
@@ -35,7 +36,7 @@ def gain_by_concept(gains: Mapping[str, float], concepts: Mapping[str, str]) -> 
 
 
 def permutation_importance(
-    predictor: Predictor, X: NDArray[np.floating], y: Int8, *, seed: int = 0
+    predictor: Predictor, X: NDArray[np.floating], y: Int8, *, seed: int = 0, weights: NDArray[np.float64] | None = None
 ) -> dict[str, float]:
     """Log loss that shuffling a feature's column costs, mean of a few shuffles, largest first.
 
@@ -44,15 +45,15 @@ def permutation_importance(
     """
     rng = np.random.default_rng(seed)
     rows = rng.choice(len(X), min(len(X), PERMUTATION_ROWS), replace=False)
-    sample, labels = X[rows], y[rows]
-    base = log_losses(labels, predictor.predict(sample)).mean()
+    sample, labels, own = X[rows], y[rows], take_weights(weights, rows)
+    base = mean_of(log_losses(labels, predictor.predict(sample)), own)
     costs = {}
     for column, name in enumerate(predictor.features):
         original = sample[:, column].copy()
         shuffled_losses = []
         for _ in range(PERMUTATION_REPEATS):
             sample[:, column] = rng.permutation(original)
-            shuffled_losses.append(log_losses(labels, predictor.predict(sample)).mean())
+            shuffled_losses.append(mean_of(log_losses(labels, predictor.predict(sample)), own))
         sample[:, column] = original
         costs[name] = float(np.mean(shuffled_losses) - base)
     return dict(sorted(costs.items(), key=lambda item: -item[1]))

@@ -14,10 +14,13 @@ import xgboost
 from numpy.typing import NDArray
 
 from modelling.artifact import Artifact, BoosterFile, Golden, Manifest, Thresholds, Training, build_artifact
+from modelling.calibration import Calibration
 from modelling.calibrator import Calibrator, apply_calibrator
+from modelling.origin import Origin
 from modelling.pipeline import FittedPipeline, booster_bytes
 from modelling.risk import RiskThresholds
 from modelling.tuning import Search
+from modelling.weights import mean_of, weights_of
 
 GOLDEN_QUANTILES: Final = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 
@@ -26,7 +29,7 @@ def pack_model(
     target: str,
     features: Sequence[str],
     fitted: FittedPipeline,
-    calibrator: Calibrator,
+    calibration: Calibration,
     development: pd.DataFrame,
     *,
     search: Search,
@@ -34,8 +37,9 @@ def pack_model(
     metrics: Mapping[str, float],
     snapshot_sha256: str,
     seed: int,
+    origin: Origin,
 ) -> Artifact:
-    """The artifact of a pipeline fitted on the `development` rows (features, `scheduled_time` and `label`)."""
+    """The artifact of a pipeline fitted on `development` rows (features, `scheduled_time`, `label`, `weight`)."""
     booster = booster_bytes(fitted.booster)
     X = development[list(features)].to_numpy(dtype=np.float64)
     labels = development["label"]
@@ -45,7 +49,7 @@ def pack_model(
             created_at=datetime.now(UTC).isoformat(timespec="seconds"),
             features=tuple(features),
             scaler=fitted.scaler,
-            calibrator=calibrator,
+            calibrator=calibration.calibrator,
             thresholds=Thresholds(low=thresholds.low, high=thresholds.high),
             booster=BoosterFile(bytes=len(booster), sha256=hashlib.sha256(booster).hexdigest(), trees=search.trees),
             training=Training(
@@ -53,12 +57,15 @@ def pack_model(
                 last_scheduled=development["scheduled_time"].max().isoformat(),
                 rows=len(development),
                 positives=int(labels.sum()),
-                base_rate=float(labels.mean()),
+                base_rate=mean_of(labels.to_numpy(), weights_of(development)),
                 snapshot_sha256=snapshot_sha256,
                 seed=seed,
                 parameters=search.parameters.as_numbers(),
+                calibration_fading=calibration.chosen.fading,
+                code_commit=origin.code_commit,
+                lock_sha256=origin.lock_sha256,
             ),
-            golden=_golden_rows(X, fitted, calibrator),
+            golden=_golden_rows(X, fitted, calibration.calibrator),
             metrics=dict(metrics),
             libraries={"python": platform.python_version(), "xgboost": xgboost.__version__, "numpy": np.__version__},
         ),

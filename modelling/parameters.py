@@ -68,6 +68,15 @@ class BuildFeatures(_Parameters):
         return int(datetime.fromisoformat(self.cut_off).timestamp() * 1_000_000) if self.cut_off else None
 
 
+class Explore(_Parameters):
+    """Parameters of 90_explore: what to predict, the search, and whether a challenger that passes may serve."""
+
+    target: Literal["match", "reschedule", "no_show"]
+    trials: int = Field(default=6, ge=1, le=1000)
+    seed: int = Field(default=7, ge=0)
+    promote: bool = False
+
+
 class TrainModel(_Parameters):
     """Parameters of 20_train_model: the snapshot and its hash ("" = any), the search, and the MLflow run to log to.
 

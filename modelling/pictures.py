@@ -14,6 +14,7 @@ from modelling.gate import STANDARD_ERRORS
 from modelling.recipe import TrainedModel
 from modelling.reliability import Reliability, measure_reliability
 from modelling.tuning import Search
+from modelling.weights import take_weights
 
 INK: Final = "#31507a"
 SECOND: Final = "#c8692c"
@@ -100,7 +101,8 @@ def draw_reliability(trained: TrainedModel) -> Figure:
     _plot_reliability(curve, trained.reliability, INK, "challenger")
     if trained.champion_evaluation is not None and trained.test.champion is not None:
         rows = trained.test.comparable
-        measured = measure_reliability(trained.test.labels[rows], trained.test.champion[rows])
+        weights = take_weights(trained.test.weights, rows)
+        measured = measure_reliability(trained.test.labels[rows], trained.test.champion[rows], weights=weights)
         _plot_reliability(curve, measured, SECOND, "champion")
     top = 1.05 * float(max(trained.reliability.predicted.max(), trained.reliability.observed_high.max()))
     curve.plot([0, top], [0, top], color=PALE, linestyle="--", label="perfect")

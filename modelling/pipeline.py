@@ -1,6 +1,7 @@
 """The pipeline: standard scaling, then gradient-boosted trees of XGBoost, through its native interface.
 
-With `threads=1` and a seed the booster's bytes are the same on every run.
+With `threads=1` and a seed the booster's bytes are the same on every run. Several threads add in an order that follows
+their number, so a model that is kept is fitted on one.
 """
 
 from __future__ import annotations
@@ -88,13 +89,30 @@ def booster_parameters(parameters: TreeParameters, seed: int, threads: int) -> d
 
 
 def fit_pipeline(
-    X: NDArray[np.floating], y: Int8, parameters: TreeParameters, *, trees: int, seed: int, threads: int
+    X: NDArray[np.floating],
+    y: Int8,
+    parameters: TreeParameters,
+    *,
+    trees: int,
+    seed: int,
+    threads: int,
+    weights: Float64 | None = None,
 ) -> FittedPipeline:
-    """Fit scaler and booster on a feature matrix (n, features) and labels 0 or 1 (n,)."""
+    """Fit scaler and booster on a feature matrix (n, features) and labels 0 or 1 (n,).
+
+    weights: how much each row counts to the trees, (n,); alike where not given.
+    """
     scaler = fit_scaler(X)
-    matrix = xgboost.QuantileDMatrix(scale(X, scaler), label=y, max_bin=MAX_BINS, nthread=threads)
+    matrix = bin_rows(scale(X, scaler), y, weights, threads=threads)
     booster = xgboost.train(booster_parameters(parameters, seed, threads), matrix, num_boost_round=trees)
     return FittedPipeline(scaler, booster)
+
+
+def bin_rows(
+    scaled: Float32, y: Int8, weights: Float64 | None, *, threads: int, ref: xgboost.QuantileDMatrix | None = None
+) -> xgboost.QuantileDMatrix:
+    """Scaled rows (n, features) in bins, as trees are fitted on; in the bins of `ref` where it is given."""
+    return xgboost.QuantileDMatrix(scaled, label=y, weight=weights, ref=ref, max_bin=MAX_BINS, nthread=threads)
 
 
 def booster_bytes(booster: xgboost.Booster) -> bytes:

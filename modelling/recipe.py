@@ -1,8 +1,12 @@
-"""The training recipe from top to bottom: a table in, a judged model and all that there is to show of it out."""
+"""The training recipe from top to bottom: a table in, a judged model and all that there is to show of it out.
+
+Rows of a table have weights (`features.interference`): those that count for nothing are left out here, and the others
+count by theirs in fits, calibration and evaluation alike.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from features.catalogue import features_of
+from features.feature import Feature
 from features.table import require_trainable
 from modelling.artifact import Artifact
 from modelling.calibration import Calibration, choose_calibration
@@ -19,7 +24,9 @@ from modelling.fallback import predict_by_rule
 from modelling.gate import Verdict, judge
 from modelling.groups import group_rows
 from modelling.importance import gain_by_concept, gain_by_feature, permutation_importance
+from modelling.label_check import doubt_base_rate, doubt_ranking
 from modelling.leakage import single_feature_auc
+from modelling.origin import Origin
 from modelling.packing import pack_model
 from modelling.pipeline import fit_pipeline
 from modelling.predictor import Predictor
@@ -27,6 +34,7 @@ from modelling.reliability import Reliability, measure_reliability
 from modelling.risk import RiskThresholds
 from modelling.split import RowTimes, expanding_folds
 from modelling.tuning import Progress, Search, out_of_fold_log_odds, tune_trees
+from modelling.weights import mean_of, take_weights, weighted_rows, weights_by_fold, weights_of
 from tqs.errors import UnfitDataError
 
 Float64 = NDArray[np.float64]
@@ -43,6 +51,7 @@ class NewestPart:
 
     scheduled: when each row's session is scheduled, µs.
     comparable: which rows the champion cannot have learned from (all where there is none); it is judged on these only.
+    weights: how much each row counts; None where all count alike.
     """
 
     scheduled: Int64
@@ -52,6 +61,7 @@ class NewestPart:
     base_rate: Float64
     champion: Float64 | None
     comparable: Bool
+    weights: Float64 | None = None
 
     def row_losses(self) -> dict[str, Float64]:
         """Each row's log loss by name, for what there is: (n,), of the champion (comparable rows,)."""
@@ -65,8 +75,12 @@ class NewestPart:
         return losses
 
     def log_losses(self) -> dict[str, float]:
-        """Mean log loss by name, for what there is; the champion's over the comparable rows."""
-        return {name: float(loss.mean()) for name, loss in self.row_losses().items()}
+        """Mean log loss by name, rows by their weight, for what there is; the champion's over the comparable rows."""
+        return {name: mean_of(loss, self.weights_of(name)) for name, loss in self.row_losses().items()}
+
+    def weights_of(self, name: str) -> Float64 | None:
+        """The weights of the rows that `row_losses` has of a name."""
+        return take_weights(self.weights, self.comparable) if name == "champion" else self.weights
 
     def window(self, rows: Bool) -> dict[str, object]:
         """How many of the rows are chosen, and when the first and the last of them are scheduled (ISO 8601, UTC)."""
@@ -106,6 +120,8 @@ class TrainedModel:
             "rows": training.rows,
             "seed": training.seed,
             "snapshot_sha256": training.snapshot_sha256,
+            "first_scheduled": training.first_scheduled,
+            "last_scheduled": training.last_scheduled,
         }
 
     def compared_metrics(self) -> dict[str, object]:
@@ -115,16 +131,22 @@ class TrainedModel:
         """
         test, manifest = self.test, self.artifact.manifest
         rows = test.comparable if self.champion_evaluation is not None else np.ones_like(test.comparable)
-        challenger = self.evaluation
+        challenger, weights = self.evaluation, take_weights(test.weights, rows)
         if not rows.all():
             thresholds = RiskThresholds(manifest.thresholds.low, manifest.thresholds.high)
-            challenger = evaluate(test.labels[rows], test.challenger[rows], thresholds, seed=manifest.training.seed)
+            challenger = evaluate(
+                test.labels[rows],
+                test.challenger[rows],
+                thresholds,
+                seed=manifest.training.seed,
+                weights=weights,
+            )
         losses = test.row_losses()
         return {
             "challenger": challenger.as_metrics(),
             "champion": self.champion_evaluation and self.champion_evaluation.as_metrics(),
-            "base_rate": {"log_loss": float(losses["base_rate"][rows].mean())},
-            "rule": {"log_loss": float(losses["rule"][rows].mean())},
+            "base_rate": {"log_loss": mean_of(losses["base_rate"][rows], weights)},
+            "rule": {"log_loss": mean_of(losses["rule"][rows], weights)},
             "window": test.window(rows),
         }
 
@@ -140,6 +162,8 @@ def train_model(
     threads: int,
     champion: Artifact | None = None,
     snapshot_sha256: str = "",
+    origin: Origin | None = None,
+    extra_features: Sequence[Feature] = (),
     storage: str | None = None,
     study_name: str | None = None,
     progress: Progress | None = None,
@@ -152,32 +176,37 @@ def train_model(
         `part`.
     gap: µs left out at every boundary in time (`TrainingTable.gap`).
     champion: the model that serves, to compare with on the test rows that it did not learn from.
+    origin: of the code, for the manifest.
+    extra_features: columns of `frame` to learn from beside the catalogue's. Such a model can be judged and not serve.
     storage, study_name, progress: see `modelling.tuning.tune_trees`.
 
     Raises UnfitDataError where the rows carry no model.
     """
+    frame = weighted_rows(frame)
     require_trainable(frame, target)
-    catalogue = features_of(target)
+    catalogue = (*features_of(target), *extra_features)
     features = tuple(feature.name for feature in catalogue)
     parts = frame["part"].to_numpy()
     development, test = frame[parts == "development"], frame[parts == "test"]
     _require_both_classes(development, test, target)
     X, y = _matrix(development, features)
     X_test, y_test = _matrix(test, features)
+    weights, test_weights = weights_of(development), weights_of(test)
 
     folds = expanding_folds(RowTimes.of_frame(development), y, gap)
     search = tune_trees(
-        X, y, folds,
+        X, y, folds, weights=weights,
         trials=trials, seed=seed, threads=threads, storage=storage, study_name=study_name, progress=progress,
     )  # fmt: skip
-    unseen = out_of_fold_log_odds(X, y, folds, search, seed=seed, threads=threads)
-    calibration = choose_calibration(unseen, [y[fold.score] for fold in folds])
-    fitted = fit_pipeline(X, y, search.parameters, trees=search.trees, seed=seed, threads=threads)
+    unseen = out_of_fold_log_odds(X, y, folds, search, seed=seed, threads=threads, weights=weights)
+    calibration = choose_calibration(unseen, [y[fold.score] for fold in folds], weights_by_fold(weights, folds))
+    fitted = fit_pipeline(X, y, search.parameters, trees=search.trees, seed=seed, threads=1, weights=weights)
 
     def pack(metrics: Mapping[str, float]) -> Artifact:
         return pack_model(
-            target, features, fitted, calibration.calibrator, development,
+            target, features, fitted, calibration, development,
             search=search, thresholds=thresholds, metrics=metrics, snapshot_sha256=snapshot_sha256, seed=seed,
+            origin=origin or Origin(),
         )  # fmt: skip
 
     predictor = Predictor.from_artifact(pack({}), threads=threads)
@@ -186,11 +215,12 @@ def train_model(
         labels=y_test,
         challenger=predictor.predict(X_test),
         rule=predict_by_rule(target, X_test, features),
-        base_rate=np.full(len(y_test), y.mean()),
-        champion=None if champion is None else Predictor.from_artifact(champion, threads=threads).predict(X_test),
+        base_rate=np.full(len(y_test), mean_of(y, weights)),
+        champion=None if champion is None else _ask_champion(champion, test, threads),
         comparable=_unseen_by(champion, test, gap),
+        weights=test_weights,
     )
-    evaluation = evaluate(y_test, compared.challenger, thresholds, seed=seed)
+    evaluation = evaluate(y_test, compared.challenger, thresholds, seed=seed, weights=test_weights)
     leakage = single_feature_auc(X, y, features)
     gains = gain_by_feature(fitted.booster, features)
     concepts = gain_by_concept(gains, {feature.name: feature.concept for feature in catalogue})
@@ -198,12 +228,14 @@ def train_model(
         y_test,
         compared.challenger,
         evaluation,
-        base_rate=float(y.mean()),
+        base_rate=mean_of(y, weights),
         rule=compared.rule,
         champion=compared.champion,
         comparable=compared.comparable,
         leakage=leakage,
         concepts=concepts,
+        weights=test_weights,
+        doubts=_doubt_labels(champion, mean_of(y, weights), compared),
     )
     losses = {f"{name}_log_loss": loss for name, loss in compared.log_losses().items() if name != "challenger"}
     return TrainedModel(
@@ -214,14 +246,30 @@ def train_model(
         test=compared,
         evaluation=evaluation,
         champion_evaluation=_evaluate_champion(compared, thresholds, seed),
-        reliability=measure_reliability(y_test, compared.challenger, seed=seed),
+        reliability=measure_reliability(y_test, compared.challenger, seed=seed, weights=test_weights),
         gains=gains,
         concepts=concepts,
-        permutation=permutation_importance(predictor, X_test, y_test, seed=seed),
+        permutation=permutation_importance(predictor, X_test, y_test, seed=seed, weights=test_weights),
         leakage=leakage,
-        groups=evaluate_groups(y_test, compared.challenger, group_rows(X_test, features)),
+        groups=evaluate_groups(y_test, compared.challenger, group_rows(X_test, features), test_weights),
         verdict=verdict,
     )
+
+
+def _ask_champion(champion: Artifact, test: pd.DataFrame, threads: int) -> Float64:
+    """The champion's probabilities (n,) of the test rows, from the features that it knows."""
+    X, _ = _matrix(test, champion.manifest.features)
+    return Predictor.from_artifact(champion, threads=threads).predict(X)
+
+
+def _doubt_labels(champion: Artifact | None, base_rate: float, compared: NewestPart) -> list[str]:
+    if champion is None or compared.champion is None:
+        return []
+    rows = compared.comparable
+    return [
+        *doubt_base_rate(base_rate, champion.manifest.training.base_rate),
+        *doubt_ranking(compared.labels[rows], compared.champion[rows]),
+    ]
 
 
 def _unseen_by(champion: Artifact | None, test: pd.DataFrame, gap: int) -> Bool:
@@ -238,7 +286,8 @@ def _evaluate_champion(compared: NewestPart, thresholds: RiskThresholds, seed: i
     labels = compared.labels[compared.comparable]
     if compared.champion is None or len(set(labels.tolist())) < 2:
         return None
-    return evaluate(labels, compared.champion[compared.comparable], thresholds, seed=seed)
+    weights = take_weights(compared.weights, compared.comparable)
+    return evaluate(labels, compared.champion[compared.comparable], thresholds, seed=seed, weights=weights)
 
 
 def _matrix(rows: pd.DataFrame, features: tuple[str, ...]) -> tuple[Float64, Int8]:

@@ -1,6 +1,7 @@
 """The lab book: runs, metrics, pictures, executed notebooks and aliases in MLflow. The only importer of MLflow.
 
-Serving never reads it. Runs are written straight to MLflow's database, so training needs no MLflow server.
+Serving never reads it. Runs are written straight to MLflow's database, so training needs no MLflow server. What cannot
+be written is a LabBookError.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from mlflow.tracking import MlflowClient
 
 from modelling.artifact import BOOSTER_FILE, MANIFEST_FILE, Artifact
 from modelling.store import ModelRow
-from tqs.errors import RecordsError
+from tqs.errors import LabBookError
 
 LONGEST_TAG: Final = 5000
 CONNECT_TIMEOUT_S: Final = 3
@@ -54,26 +55,27 @@ class LabBook:
 
 @contextmanager
 def explain_lab_book() -> Iterator[None]:
-    """Turn what MLflow and its database raise into a sentence without the password.
+    """Turn what MLflow, its database and its files raise into a sentence without the password.
 
     Raises
     ------
-    RecordsError
+    LabBookError
         where the lab book cannot be reached, read or written.
     """
     try:
         yield
-    except (MlflowException, SQLAlchemyError) as error:
+    except (MlflowException, SQLAlchemyError, OSError) as error:
         lines = str(getattr(error, "orig", None) or error).strip().splitlines()
-        raise RecordsError(
-            f"MLflow cannot be read or written ({lines[0] if lines else type(error).__name__}); what was decided about "
-            "models stands, and MLflow follows with the next decision"
+        raise LabBookError(
+            f"the lab book (MLflow) cannot be used ({lines[0] if lines else type(error).__name__}); which model serves "
+            "does not depend on it, and it follows with the next decision: see that its database answers and its files "
+            "can be written"
         ) from error
 
 
 @explain_lab_book()
 def open_run(book: LabBook, target: str, tags: Mapping[str, str] | None = None) -> str:
-    """Open a run in the experiment of `target`; returns its id."""
+    """Open a run in the experiment of `target`; returns its id. Raises LabBookError where it cannot be written."""
     client = book.client
     experiment = f"tqs-{target}"
     found = client.get_experiment_by_name(experiment)

@@ -12,6 +12,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from modelling.weights import take_weights
+
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
 
@@ -24,7 +26,8 @@ LEVEL: Final = 0.95
 class Reliability:
     """Bins of equal mass by predicted probability, and the calibration error over them.
 
-    predicted, observed, rows: (bins,) mean prediction, share that happened, and number of rows of each bin.
+    predicted, observed, rows: (bins,) mean prediction, share that happened, and number of rows of each bin; where rows
+    have weights, means, shares and the ECE count each by its own.
     observed_low, observed_high: bootstrap interval of the share that happened, 95 %.
     ece: Σ rows / n × |predicted − observed|.
     noise_floor: 95 % quantile of the ECE of the same predictions on outcomes drawn from them, i.e. were they perfect.
@@ -43,39 +46,53 @@ class Reliability:
 
 
 def measure_reliability(
-    labels: Int8, probabilities: Float64, *, bins: int = BINS, draws: int = DRAWS, seed: int = 0
+    labels: Int8,
+    probabilities: Float64,
+    *,
+    bins: int = BINS,
+    draws: int = DRAWS,
+    seed: int = 0,
+    weights: Float64 | None = None,
 ) -> Reliability:
-    """Reliability of (n,) probabilities against (n,) labels 0 or 1; fewer bins where there are fewer rows."""
+    """Reliability of (n,) probabilities against (n,) labels 0 or 1; fewer bins where there are fewer rows.
+
+    weights: how much each row counts, (n,); alike where not given.
+    """
     order = np.argsort(probabilities, kind="stable")
     p, y = probabilities[order], labels[order].astype(np.float64)
+    own = take_weights(weights, order)
     n = len(p)
     starts = np.unique(np.linspace(0, n, min(bins, n) + 1).astype(np.int64)[:-1])
     rows = np.diff(np.append(starts, n))
-    expected, happened = np.add.reduceat(p, starts), np.add.reduceat(y, starts)
+    values = np.stack([y, p] if own is None else [y * own, p * own, own])
+    happened, expected = np.add.reduceat(values[:2], starts, axis=1)
+    mass = rows if own is None else np.add.reduceat(own, starts)
+    total = mass.sum()
     rng = np.random.default_rng(seed)
-    chance = np.array([_draw_outcomes(rng, p, starts) for _ in range(draws)])
-    resampled = np.array([_resample_bins(rng, np.stack([y, p]), starts, rows) for _ in range(draws)])
+    chance = np.array([_draw_outcomes(rng, p, own, starts) for _ in range(draws)])
+    resampled = np.array([_resample_bins(rng, values, starts, rows) for _ in range(draws)])
+    drawn_mass = mass if own is None else resampled[:, 2]
     tail = (1 - LEVEL) / 2
-    share_low, share_high = np.quantile(resampled[:, 0], [tail, 1 - tail], axis=0)
-    gaps = np.abs(resampled[:, 1] - resampled[:, 0]).sum(axis=1) / n
+    share_low, share_high = np.quantile(resampled[:, 0] / drawn_mass, [tail, 1 - tail], axis=0)
+    gaps = np.abs(resampled[:, 1] - resampled[:, 0]).sum(axis=1) / (total if own is None else drawn_mass.sum(axis=1))
     low, high = np.quantile(gaps, [tail, 1 - tail])
     return Reliability(
-        predicted=expected / rows,
-        observed=happened / rows,
+        predicted=expected / mass,
+        observed=happened / mass,
         rows=rows,
-        observed_low=share_low / rows,
-        observed_high=share_high / rows,
-        ece=float(np.abs(expected - happened).sum() / n),
-        noise_floor=float(np.quantile(np.abs(chance - expected).sum(axis=1) / n, LEVEL)),
+        observed_low=share_low,
+        observed_high=share_high,
+        ece=float(np.abs(expected - happened).sum() / total),
+        noise_floor=float(np.quantile(np.abs(chance - expected).sum(axis=1) / total, LEVEL)),
         low=float(low),
         high=float(high),
     )
 
 
-def _draw_outcomes(rng: np.random.Generator, p: Float64, starts: NDArray[np.int64]) -> Float64:
-    """Number of outcomes in each bin, drawn from the predictions themselves."""
+def _draw_outcomes(rng: np.random.Generator, p: Float64, weights: Float64 | None, starts: NDArray[np.int64]) -> Float64:
+    """Number (or weight) of outcomes in each bin, drawn from the predictions themselves."""
     drawn = rng.random(len(p), dtype=np.float32) < p
-    return np.add.reduceat(drawn, starts, dtype=np.float64)
+    return np.add.reduceat(drawn if weights is None else drawn * weights, starts, dtype=np.float64)
 
 
 def _resample_bins(

@@ -18,6 +18,7 @@ from features.catalogue import names_of
 from features.sample import SampleCounts
 from features.table import training_table
 from records.columns import NEVER, History
+from records.interference import read_interference
 from records.reading import read_history
 from tqs.errors import RecordsError
 
@@ -48,11 +49,11 @@ def write_snapshot(
 
     Without a cut-off facts count up to the newest outcome that was told: sessions after it are not over as far as
     anybody knows, and would pass for sessions that took place. The file appears whole or not at all. The same records
-    and cut-off give the same bytes.
+    and cut-off give the same bytes. What was done about tutors by now decides how much rows count.
     """
     history = read_history(engine, until=time.time_ns() // 1000 if cut_off is None else cut_off)
     moment = _newest_outcome(history) + 1 if cut_off is None else cut_off
-    table = training_table(history, target, moment, timezone)
+    table = training_table(history, target, moment, timezone, read_interference(engine, history.directory))
     about = {
         "form": FORM,
         "target": target,
@@ -100,7 +101,7 @@ def read_snapshot(file: Path, *, target: str | None = None, sha256: str | None =
             f"name its file, or write one with tqs features --target {target}"
         )
     wanted = names_of(about["target"])
-    if tuple(arrow.schema.names[: len(wanted)]) != tuple(wanted):
+    if tuple(arrow.schema.names[: len(wanted)]) != tuple(wanted) or "weight" not in arrow.schema.names:
         raise RecordsError(f"{file} holds the features of another release; write it anew with tqs features")
     counts = SampleCounts(**about["counts"])
     snapshot = Snapshot(file, about["target"], found, about["cut_off"], about["horizon"], about["gap"], counts)

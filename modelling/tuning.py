@@ -7,6 +7,7 @@ never looked at while fitting. The smallest fold comes first, so that pruning sa
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -16,8 +17,9 @@ import xgboost
 from numpy.typing import NDArray
 
 from modelling.evaluation import log_losses
-from modelling.pipeline import MAX_BINS, TreeParameters, booster_parameters, fit_pipeline, fit_scaler, scale
+from modelling.pipeline import TreeParameters, bin_rows, booster_parameters, fit_pipeline, fit_scaler, scale
 from modelling.split import Fold
+from modelling.weights import mean_of, take_weights
 
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
@@ -56,6 +58,7 @@ class _BinnedFold:
     stop: xgboost.QuantileDMatrix
     score: NDArray[np.float32]
     labels: Int8
+    weights: Float64 | None
 
 
 def tune_trees(
@@ -66,6 +69,7 @@ def tune_trees(
     trials: int,
     seed: int,
     threads: int,
+    weights: Float64 | None = None,
     storage: str | None = None,
     study_name: str | None = None,
     progress: Progress | None = None,
@@ -74,6 +78,7 @@ def tune_trees(
 
     Parameters
     ----------
+    weights: how much each row counts, in the fits as in the losses, (n,); alike where not given.
     storage: SQLAlchemy URL of Optuna's database, through which several workers may join the study `study_name`;
         in memory where not given.
     progress: called after each trial with (trials done, trials wanted, best log loss so far).
@@ -90,7 +95,7 @@ def tune_trees(
         pruner=optuna.pruners.MedianPruner(n_startup_trials=STARTUP_TRIALS),
     )
     study.enqueue_trial(TreeParameters().as_numbers(), skip_if_exists=True)
-    binned = [_bin_fold(X, y, fold, threads) for fold in folds]
+    binned = [_bin_fold(X, y, weights, fold, threads) for fold in folds]
 
     def after_trial(study: optuna.Study, _: optuna.trial.FrozenTrial) -> None:
         if progress is not None:
@@ -102,24 +107,43 @@ def tune_trees(
 
 
 def out_of_fold_log_odds(
-    X: NDArray[np.floating], y: Int8, folds: Sequence[Fold], search: Search, *, seed: int, threads: int
+    X: NDArray[np.floating],
+    y: Int8,
+    folds: Sequence[Fold],
+    search: Search,
+    *,
+    seed: int,
+    threads: int,
+    weights: Float64 | None = None,
 ) -> list[Float64]:
-    """Log odds of each fold's scored rows by a model of its whole training window; one array a fold."""
-    return [
-        fit_pipeline(X[fold.train], y[fold.train], search.parameters, trees=search.trees, seed=seed, threads=threads)
-        .log_odds(X[fold.score])
-        .astype(np.float64)
-        for fold in folds
-    ]
+    """Log odds of each fold's scored rows by a model of its whole training window; one array a fold.
+
+    `threads` models are fitted at a time, each on one, so that the answer does not follow their number.
+    """
+
+    def predict_fold(fold: Fold) -> Float64:
+        known = fold.train
+        fitted = fit_pipeline(
+            X[known],
+            y[known],
+            search.parameters,
+            trees=search.trees,
+            seed=seed,
+            threads=1,
+            weights=take_weights(weights, known),
+        )
+        return fitted.log_odds(X[fold.score]).astype(np.float64)
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(predict_fold, folds))
 
 
-def _bin_fold(X: NDArray[np.floating], y: Int8, fold: Fold, threads: int) -> _BinnedFold:
+def _bin_fold(X: NDArray[np.floating], y: Int8, weights: Float64 | None, fold: Fold, threads: int) -> _BinnedFold:
     scaler = fit_scaler(X[fold.fit])
-    fit = xgboost.QuantileDMatrix(scale(X[fold.fit], scaler), label=y[fold.fit], max_bin=MAX_BINS, nthread=threads)
-    stop = xgboost.QuantileDMatrix(
-        scale(X[fold.stop], scaler), label=y[fold.stop], ref=fit, max_bin=MAX_BINS, nthread=threads
-    )
-    return _BinnedFold(fit, stop, scale(X[fold.score], scaler), y[fold.score])
+    own, stopping = take_weights(weights, fold.fit), take_weights(weights, fold.stop)
+    fit = bin_rows(scale(X[fold.fit], scaler), y[fold.fit], own, threads=threads)
+    stop = bin_rows(scale(X[fold.stop], scaler), y[fold.stop], stopping, threads=threads, ref=fit)
+    return _BinnedFold(fit, stop, scale(X[fold.score], scaler), y[fold.score], take_weights(weights, fold.score))
 
 
 def _score_trial(trial: optuna.Trial, folds: Sequence[_BinnedFold], seed: int, threads: int) -> float:
@@ -137,7 +161,7 @@ def _score_trial(trial: optuna.Trial, folds: Sequence[_BinnedFold], seed: int, t
         )
         best = booster.best_iteration + 1
         p = booster.inplace_predict(fold.score, iteration_range=(0, best))
-        losses.append(float(log_losses(fold.labels, p).mean()))
+        losses.append(mean_of(log_losses(fold.labels, p), fold.weights))
         trees.append(best)
         trial.report(float(np.mean(losses)), number)
         if number + 1 < len(folds) and trial.should_prune():

@@ -122,6 +122,39 @@ class StudentProfiles(Columns):
 
 
 @dataclass(frozen=True, slots=True)
+class ReminderArms(Columns):
+    """Tutors that were drawn into an arm of the automatic reminders, each once, in the order of their codes.
+
+    Columns: tutor (code), assigned (when the lot fell, µs), hold_out (whether it fell on getting none), share (how
+    probable that was, within 0 and 1).
+    """
+
+    tutor: Int64
+    assigned: Int64
+    hold_out: Bool
+    share: Float64
+
+
+@dataclass(frozen=True, slots=True)
+class HandledSessions(Columns):
+    """Sessions that somebody intervened about by hand (a reminder, a call, another tutor), in the order of their ids.
+
+    Columns: id (uint8, shape (n, 16)), first (when for the first time, µs).
+    """
+
+    id: NDArray[np.uint8]
+    first: Int64
+
+
+@dataclass(frozen=True, slots=True)
+class Interference:
+    """What was done about sessions and their tutors, so that outcomes are not what they would have been untouched."""
+
+    arms: ReminderArms
+    by_hand: HandledSessions
+
+
+@dataclass(frozen=True, slots=True)
 class Directory:
     """What the codes mean: tutors[code] and students[code] are ids as text (UUIDs, or free text for students)."""
 
@@ -137,3 +170,10 @@ class History:
     sessions: Sessions
     tutor_profiles: TutorProfiles
     student_profiles: StudentProfiles
+
+
+UNTOUCHED: Final = Interference(
+    ReminderArms(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.bool_), np.empty(0)),
+    HandledSessions(np.empty((0, 16), np.uint8), np.empty(0, np.int64)),
+)
+"""Nothing was done about anybody."""

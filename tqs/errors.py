@@ -29,6 +29,10 @@ class ModelError(TqsError):
     """A model artifact or a version cannot be used."""
 
 
+class LabBookError(TqsError):
+    """MLflow's database or its files cannot be used; what serves does not depend on them."""
+
+
 class QueryError(TqsError):
     """A question about the records names something that is not there to choose."""
 

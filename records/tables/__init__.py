@@ -1,8 +1,8 @@
 """The tables of the application database, as SQLAlchemy Core tables on one `metadata`.
 
 people (tutors, students and the versions of their profiles), sessions (with reschedules), scoring (tutor scores,
-stored predictions), models (artifacts, decisions, runs in shadow), operations (work to do, mails, keys, audit),
-reminders (automatic ones and their hold-out).
+stored predictions), models (artifacts, decisions, runs in shadow), runs (of training), operations (work to do, mails,
+keys, audit), reminders (automatic ones and their hold-out).
 """
 
 from records.tables.base import metadata
@@ -21,6 +21,7 @@ from records.tables.operations import (
 )
 from records.tables.people import student_profiles, students, tutor_profiles, tutors
 from records.tables.reminders import automatic_reminders, reminder_arms
+from records.tables.runs import training_runs
 from records.tables.scoring import (
     explanations,
     match_predictions,
@@ -54,6 +55,7 @@ __all__ = [
     "shadow_runs",
     "student_profiles",
     "students",
+    "training_runs",
     "tutor_profiles",
     "tutor_score_history",
     "tutor_scores",

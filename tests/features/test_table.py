@@ -24,7 +24,16 @@ def as_microseconds(column):
 def test_columns_and_types(target):
     frame = training_table(HISTORY, target, CUT_OFF).frame
     ids = ["student_id", "tutor_id"] if target == "match" else ["session_id"]
-    assert list(frame.columns) == [*names_of(target), *ids, "as_of", "scheduled_time", "label", "label_known", "part"]
+    assert list(frame.columns) == [
+        *names_of(target),
+        *ids,
+        "as_of",
+        "scheduled_time",
+        "label",
+        "label_known",
+        "part",
+        "weight",
+    ]
     assert {str(frame[name].dtype) for name in names_of(target)} == {"float64"}
     assert str(frame["as_of"].dtype) == str(frame["scheduled_time"].dtype) == "datetime64[us, UTC]"
     assert frame["label"].dtype == np.int8

@@ -1,5 +1,7 @@
 """Running a notebook: parameters arrive as they are, and a failed or hanging run keeps what it had done."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
@@ -7,7 +9,18 @@ import pytest
 
 from flows import notebooks
 from flows.notebooks import NotebookError, run_notebook
+from tests.bentos.conftest import wait_until
 from tqs.errors import UnfitDataError
+
+HANG = "import os, threading; open({pid!r}, 'w').write(str(os.getpid())); threading.Event().wait()"
+RUN = """
+import sys
+from pathlib import Path
+from flows import notebooks
+
+notebooks.NOTEBOOKS = Path(sys.argv[1])
+notebooks.run_notebook("sample", {}, Path(sys.argv[1]) / "run", limit_s=300, log=print)
+"""
 
 
 def write_notebook(folder: Path, *sources: str) -> None:
@@ -48,13 +61,39 @@ def test_unfit_data_stay_unfit_data_across_the_process(folder: Path) -> None:
     assert str(done.error) == "only one class"
 
 
+def test_a_notebook_whose_kernel_is_killed_says_so_and_the_cells_before_it_are_kept(folder: Path) -> None:
+    """As the kernel of the system does for want of memory."""
+    kill = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+    write_notebook(folder, "x = 1", "print('came this far')", kill)
+    done = run_notebook("sample", {}, folder / "run", limit_s=60, log=lambda _: None)
+    assert isinstance(done.error, NotebookError)
+    assert "sample was killed, most likely for want of memory" in str(done.error)
+    assert "came this far" in done.ipynb.read_text()
+
+
 def test_a_hanging_notebook_is_stopped_with_its_kernel(folder: Path) -> None:
     pid = folder / "kernel.pid"
-    hang = f"import os, threading; open({str(pid)!r}, 'w').write(str(os.getpid())); threading.Event().wait()"
-    write_notebook(folder, "x = 1", "print('came this far')", hang)
+    write_notebook(folder, "x = 1", "print('came this far')", HANG.format(pid=str(pid)))
     done = run_notebook("sample", {}, folder / "run", limit_s=12, log=lambda _: None)
     assert isinstance(done.error, NotebookError)
     assert "ran longer than 12 s" in str(done.error)
     assert "came this far" in done.ipynb.read_text()
+    assert is_gone(pid)
+
+
+def test_a_notebook_ends_with_the_flow_that_was_killed(folder: Path) -> None:
+    """It would else go on training, and promote what nobody waits for."""
+    pid = folder / "kernel.pid"
+    write_notebook(folder, "x = 1", HANG.format(pid=str(pid)))
+    flow = subprocess.Popen([sys.executable, "-c", RUN, str(folder)])
+    wait_until(lambda: pid.exists() and pid.read_text() != "", 60)
+    assert not is_gone(pid)
+    flow.kill()
+    flow.wait()
+    wait_until(lambda: is_gone(pid), 60)
+
+
+def is_gone(pid: Path) -> bool:
+    """Whether the process whose number a file holds has ended."""
     status = Path(f"/proc/{pid.read_text()}/status")
-    assert not status.exists() or "State:\tZ" in status.read_text()
+    return not status.exists() or "State:\tZ" in status.read_text()

@@ -34,5 +34,6 @@ def make_table(rows: int = 6000, target: str = "reschedule", seed: int = 3) -> t
     times = scheduled.as_unit("us").asi8
     boundary = times[int(0.8 * rows)]
     frame["part"] = np.where(times >= boundary, "test", "development")
+    frame["weight"] = 1.0
     keep = (times >= boundary) | (times < boundary - GAP)
     return frame[keep].reset_index(drop=True), p[keep]

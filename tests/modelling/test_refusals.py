@@ -60,6 +60,12 @@ def leaking_feature(frame):
     return frame.assign(session_duration_minutes=60.0 + frame["label"] + noise)
 
 
+def turned_labels(frame):
+    """Nine of ten labels say the opposite: a model of them agrees with them, and with nothing learned before."""
+    turned = np.random.default_rng(2).random(len(frame)) < 0.9
+    return frame.assign(label=np.where(turned, 1 - frame["label"], frame["label"]).astype(np.int8))
+
+
 @pytest.mark.parametrize(
     ("spoil", "version", "said"),
     [
@@ -67,6 +73,8 @@ def leaking_feature(frame):
         (one_class_only, None, "0 of them positive"),
         (shuffled_labels, "v2", "nothing was learned that would serve"),
         (leaking_feature, "v2", "session_duration_minutes separates the target alone"),
+        (turned_labels, "v2", "the odds changed by a factor"),
+        (turned_labels, "v2", "ranks the newest rows the wrong way round"),
     ],
 )
 def test_unfit_data_are_refused_with_their_reason_and_the_champion_stays(engine, table, reigning, spoil, version, said):

@@ -12,15 +12,17 @@ import nbformat
 import pytest
 
 from flows.notebooks import run_notebook
-from modelling.parameters import BuildFeatures, TrainModel
+from modelling.parameters import BuildFeatures, Explore, TrainModel
+from modelling.refit import refit_model
 from modelling.snapshot import read_snapshot, write_snapshot
-from modelling.store import list_decisions, list_models, load_champion
+from modelling.store import list_decisions, list_models, load_champion, load_model
 from records.load import write_world
 from records.world import make_world
 from tqs.errors import UnfitDataError
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TRAINING = {"10_build_features": BuildFeatures, "20_train_model": TrainModel}
+PARAMETERS = TRAINING | {"90_explore": Explore}
 
 
 def cells(path: Path, kind: str) -> list[str]:
@@ -41,7 +43,7 @@ def test_a_notebook_has_a_heading_and_neither_outputs_functions_nor_sql(path):
     assert not any(word in code for word in ("SELECT ", "INSERT ", "UPDATE ", "DELETE "))
 
 
-@pytest.mark.parametrize("name", TRAINING)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_the_parameters_cell_names_exactly_what_is_validated(name):
     path = next(path for path in NOTEBOOKS if path.stem == name)
     tagged = [
@@ -50,7 +52,7 @@ def test_the_parameters_cell_names_exactly_what_is_validated(name):
     assert len(tagged) == 1
     values: dict[str, object] = {}
     exec(tagged[0], {}, values)  # noqa: S102  # our own notebook
-    assert set(TRAINING[name].from_notebook(values).model_fields_set) == set(TRAINING[name].model_fields)
+    assert set(PARAMETERS[name].from_notebook(values).model_fields_set) == set(PARAMETERS[name].model_fields)
 
 
 @pytest.fixture
@@ -62,10 +64,10 @@ def home(engine, database_url, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_both_notebooks_pass_nbval_and_a_model_serves(home, engine):
+def test_the_notebooks_pass_nbval_a_model_serves_and_exploring_changes_nothing_about_it(home, engine):
     command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
     ran = subprocess.run(
-        [*command, "-p", "no:xdist", *(str(path) for path in NOTEBOOKS if path.stem in TRAINING)],
+        [*command, "-p", "no:xdist", *(str(path) for path in NOTEBOOKS if path.stem in PARAMETERS)],
         capture_output=True,
         text=True,
         check=False,
@@ -73,12 +75,16 @@ def test_both_notebooks_pass_nbval_and_a_model_serves(home, engine):
     )
     assert ran.returncode == 0, ran.stdout[-3000:]
     assert load_champion(engine, "reschedule").version == "v1"
-    assert list_decisions(engine, "reschedule")[0].decision == "promoted"
-    assert list(home.glob("mlruns/**/pictures/reliability.png"))
-    assert list(home.glob("mlruns/**/model/booster.ubj"))
-    [card] = home.glob("mlruns/**/model_card.md")
-    assert "| this model |" in card.read_text()
-    assert card.read_text() == (home / "model_card_reschedule_v1.md").read_text()
+    explored, trained = list_decisions(engine, "reschedule")
+    assert (trained.decision, trained.version) == ("promoted", "v1")
+    assert (explored.decision, explored.version, explored.champion_before) == ("kept", "v2", "v1")
+    assert explored.reason.startswith("This run was not to promote anything.")
+    assert refit_model(load_model(engine, "reschedule", "v2"), home, threads=2).same
+    assert len(list(home.glob("mlruns/**/pictures/reliability.png"))) == 2
+    assert len(list(home.glob("mlruns/**/model/booster.ubj"))) == 2
+    cards = [card.read_text() for card in home.glob("mlruns/**/model_card.md")]
+    assert all("| this model |" in card for card in cards)
+    assert (home / "model_card_reschedule_v1.md").read_text() in cards
 
 
 def test_a_planted_leak_ends_the_notebook_with_its_reason_recorded_and_no_champion(home, engine):

@@ -38,7 +38,7 @@ def no_mlflow(database_url: URL) -> Iterator[None]:
 def test_a_promotion_stands_while_mlflow_is_away(tqs: Call, engine: Engine) -> None:
     code, out, err = tqs("models", "promote", TARGET, "v2", "--reason", "looks right")
     assert (code, out) == (0, "reschedule v2 serves now (before: v1)\n")
-    assert err.startswith("it serves, and MLflow does not show it yet: MLflow cannot be read or written (")
+    assert err.startswith("it serves, and MLflow does not show it yet: the lab book (MLflow) cannot be used (")
     assert err.count("\n") == 1
     assert champion_versions(engine) == {TARGET: "v2"}
     decision = list_decisions(engine, TARGET)[0]

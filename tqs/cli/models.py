@@ -136,6 +136,8 @@ def show(
         f"trained on {training['rows']:,} rows, {training['first_scheduled']:.10} to {training['last_scheduled']:.10}, "
         f"{training['base_rate']:.4f} of them positive; calibration: {manifest['calibrator']['kind']}"
     )
+    code, lock = (training.get(name, "")[:12] or "unknown" for name in ("code_commit", "lock_sha256"))
+    print(f"snapshot {training['snapshot_sha256'][:12]}, seed {training['seed']}, code {code}, lock {lock}")
     metrics = [{"metric": name, "value": _rounded(value)} for name, value in sorted(manifest["metrics"].items())]
     print_table(metrics, empty="")
 

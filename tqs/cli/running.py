@@ -18,6 +18,7 @@ from tqs.errors import TqsError
 from tqs.settings import load_settings
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+FIRST = "90_explore.ipynb"  # what opens with JupyterLab
 keys_app = typer.Typer(help="API keys: create, list, revoke.", no_args_is_help=True)
 
 
@@ -66,7 +67,7 @@ def lab(
     settings = load_settings()
     with open_databases(settings):
         env = {**os.environ, "TQS_HOME": str(settings.home), "TQS_TIMEZONE": settings.timezone}
-        run_lab(["--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", str(NOTEBOOKS)], env)
+        run_lab(["--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0", str(NOTEBOOKS / FIRST)], env)
 
 
 def doctor(json: AsJson = False) -> None:
