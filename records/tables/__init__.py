@@ -2,15 +2,15 @@
 
 people (tutors, students and the versions of their profiles), sessions (with reschedules), scoring (tutor scores,
 stored predictions), models (artifacts and decisions), operations (work to do, mails, keys, audit), reminders
-(automatic ones and their hold-out).
+(automatic ones and their hold-out), drift (what the daily watch found).
 """
 
 from records.tables.base import metadata
+from records.tables.drift import drift_reports
 from records.tables.models import model_decisions, models
 from records.tables.operations import (
     api_keys,
     audit_log,
-    drift_reports,
     email_reports,
     import_rejects,
     imports,

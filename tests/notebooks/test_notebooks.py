@@ -12,7 +12,7 @@ import nbformat
 import pytest
 
 from flows.notebooks import run_notebook
-from modelling.parameters import BuildFeatures, TrainModel
+from modelling.parameters import BuildFeatures, TrainModel, WatchDrift
 from modelling.snapshot import read_snapshot, write_snapshot
 from modelling.store import list_decisions, list_models, load_champion
 from records.load import write_world
@@ -21,6 +21,7 @@ from tqs.errors import UnfitDataError
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TRAINING = {"10_build_features": BuildFeatures, "20_train_model": TrainModel}
+PARAMETERS = TRAINING | {"30_watch_drift": WatchDrift}
 
 
 def cells(path: Path, kind: str) -> list[str]:
@@ -41,7 +42,7 @@ def test_a_notebook_has_a_heading_and_neither_outputs_functions_nor_sql(path):
     assert not any(word in code for word in ("SELECT ", "INSERT ", "UPDATE ", "DELETE "))
 
 
-@pytest.mark.parametrize("name", TRAINING)
+@pytest.mark.parametrize("name", PARAMETERS)
 def test_the_parameters_cell_names_exactly_what_is_validated(name):
     path = next(path for path in NOTEBOOKS if path.stem == name)
     tagged = [
@@ -50,7 +51,7 @@ def test_the_parameters_cell_names_exactly_what_is_validated(name):
     assert len(tagged) == 1
     values: dict[str, object] = {}
     exec(tagged[0], {}, values)  # noqa: S102  # our own notebook
-    assert set(TRAINING[name].from_notebook(values).model_fields_set) == set(TRAINING[name].model_fields)
+    assert set(PARAMETERS[name].from_notebook(values).model_fields_set) == set(PARAMETERS[name].model_fields)
 
 
 @pytest.fixture
