@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,7 @@ from modelling.drift_store import store_findings
 from modelling.predictor import Predictor
 from modelling.risk import RiskThresholds
 from modelling.store import load_champion
-from records.columns import DAY_US
+from records.columns import DAY_US, History
 from records.reading import read_history
 from tqs.errors import ModelError, RecordsError
 from tqs.private_files import ensure_private_folder
@@ -32,7 +33,6 @@ from tqs.settings import Settings
 
 MOST_ROWS: Final = 50_000
 DAYS: Final = 7
-EPOCH: Final = date(1970, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,55 +99,67 @@ def _judge(engine: Engine, settings: Settings, target: str, day: date, days: int
         check_golden_rows(champion)
     except ModelError as error:
         return silent(f"the champion of {target} cannot be read: {error}")
-    day_number = (day - EPOCH).days
-    cut_off = min((day_number + 1) * DAY_US, int(now.timestamp() * 1_000_000))
+    silent = partial(silent, model_version=champion.version)
+    number = _day_number(day)
+    cut_off = min((number + 1) * DAY_US, int(now.timestamp() * 1_000_000))
     history = read_history(engine, until=cut_off)
     looks = look_at_history(history, target, cut_off)
-    first, last = (_as_us(time) for time in _window_of(champion))
-    learned = looks.take((looks.scheduled >= first) & (looks.scheduled <= last))
-    about = partial(silent, model_version=champion.version)
-    if len(learned) == 0:
-        window = " to ".join(time[:10] for time in _window_of(champion))
-        return about(f"the records hold no row of the training window of {target} {champion.version} ({window})")
-    since = looks.settled // DAY_US > day_number - days
-    fresh = looks.take(since & (looks.settled // DAY_US <= day_number))
+    fresh = looks.take((looks.settled >= (number + 1 - days) * DAY_US) & (looks.settled < (number + 1) * DAY_US))
     if len(fresh) == 0:
         what = "no pair's 30 days ended" if target == "match" else "no session ended"
-        return about(f"{what} in the {days_in_words(days)} up to {day}")
-
+        return silent(f"{what} in the {days_in_words(days)} up to {day}")
+    first, last = (_as_us(time) for time in _window_of(champion))
+    learned = looks.take((looks.scheduled >= first) & (looks.scheduled <= last))
+    if len(learned) == 0:
+        window = " to ".join(time[:10] for time in _window_of(champion))
+        return silent(f"the records hold no row of the training window of {target} {champion.version} ({window})")
     thresholds = RiskThresholds(*settings.risk_thresholds(target))
     predictor = Predictor.from_artifact(champion, thresholds)
-
-    def table(rows: Looks) -> pd.DataFrame:
-        frame = watched_table(history, target, draw_blocks(rows, MOST_ROWS), settings.timezone)
-        X = frame[list(names_of(target))].to_numpy(dtype=np.float64)
-        return frame.assign(prediction=predictor.predict(X))
-
-    watched = Watched(
-        target, table(fresh), table(learned), names_of(target),
-        day_number, days, thresholds, champion.manifest.metrics,
-    )  # fmt: skip
+    current, reference = (
+        _predicted_table(history, predictor, draw_blocks(rows, MOST_ROWS), settings.timezone)
+        for rows in (fresh, learned)
+    )
+    watched = Watched(target, current, reference, names_of(target), number, days, thresholds, champion.manifest.metrics)
     page = f"{folder_name(target, day)}/features.html"
-    measured: list[int] = []
-
-    def measure(window: Window, limits: Mapping[str, float]) -> dict[str, float]:
-        measured.append(window.days)
-        return measure_effects(window, limits, settings.home / page if window.days == days else None)
-
-    try:
-        ensure_private_folder((settings.home / page).parent)
-        findings = judge_rows(watched, measure)
-    except OSError as error:
-        raise RecordsError(f"{settings.home / page} cannot be kept ({error}); free some disk") from error
+    findings, drawn = _judge_with_page(watched, settings.home / page)
     gap = gap_of(target, spans_of(history.sessions, cut_off).horizon)
-    after = int((looks.scheduled > last + gap).sum())
     return DriftVerdict(
         target, day, days, sum_up(findings), tuple(findings), champion.version,
-        page if days in measured else None,
-        new_rows=max(0, after - int(champion.manifest.metrics.get("rows", 0))),
+        page=page if drawn else None,
+        new_rows=_count_new(looks, champion, last + gap),
         trained_rows=champion.manifest.training.rows,
         watched=watched,
     )  # fmt: skip
+
+
+def _predicted_table(history: History, predictor: Predictor, looks: Looks, timezone: str) -> pd.DataFrame:
+    frame = watched_table(history, predictor.target, looks, timezone)
+    X = frame[list(names_of(predictor.target))].to_numpy(dtype=np.float64)
+    return frame.assign(prediction=predictor.predict(X))
+
+
+def _judge_with_page(watched: Watched, page: Path) -> tuple[list[Finding], bool]:
+    """The findings, and whether Evidently's page of the longest window was written: none where no column has rows."""
+    drawn: list[int] = []
+
+    def measure(window: Window, limits: Mapping[str, float]) -> dict[str, float]:
+        longest = window.days == watched.days
+        drawn.extend([window.days] * longest)
+        return measure_effects(window, limits, page if longest else None)
+
+    try:
+        ensure_private_folder(page.parent)
+        return judge_rows(watched, measure), bool(drawn)
+    except OSError as error:
+        raise RecordsError(f"{page} cannot be kept ({error}); free some disk") from error
+
+
+def _count_new(looks: Looks, champion: Artifact, tested_from: int) -> int:
+    """How many rows there are since the champion was trained, whose test part began at `tested_from` (µs).
+
+    All from there on but those that were its test part: sessions that happened since, or that were imported since.
+    """
+    return max(0, int((looks.scheduled >= tested_from).sum()) - int(champion.manifest.metrics.get("rows", 0)))
 
 
 def _silent(target: str, day: date, days: int, reason: str, model_version: str | None = None) -> DriftVerdict:
@@ -159,4 +171,8 @@ def _window_of(champion: Artifact) -> tuple[str, str]:
 
 
 def _as_us(time: str) -> int:
-    return int(pd.Timestamp(time).as_unit("us").value)
+    return (datetime.fromisoformat(time) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+
+
+def _day_number(day: date) -> int:
+    return (day - date(1970, 1, 1)).days
