@@ -54,7 +54,8 @@ def drift(
         )
         return
     print_table(verdict.as_rows(), empty="")
-    print(f"{target} {verdict.model_version or ''} {watched}: {verdict.overall.verdict}. {verdict.overall.reason}")
+    against = f" {verdict.model_version}" if verdict.model_version else ""
+    print(f"{target}{against} {watched}: {verdict.overall.verdict}. {verdict.overall.reason}")
     if verdict.page:
         print(f"both distributions of each column: {settings.home / verdict.page}")
 
