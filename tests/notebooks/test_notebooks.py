@@ -11,7 +11,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from features.catalogue import names_of
 from flows.notebooks import run_notebook
+from modelling.drift_store import read_findings
 from modelling.parameters import BuildFeatures, TrainModel, WatchDrift
 from modelling.snapshot import read_snapshot, write_snapshot
 from modelling.store import list_decisions, list_models, load_champion
@@ -20,8 +22,7 @@ from records.world import make_world
 from tqs.errors import UnfitDataError
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
-TRAINING = {"10_build_features": BuildFeatures, "20_train_model": TrainModel}
-PARAMETERS = TRAINING | {"30_watch_drift": WatchDrift}
+PARAMETERS = {"10_build_features": BuildFeatures, "20_train_model": TrainModel, "30_watch_drift": WatchDrift}
 
 
 def cells(path: Path, kind: str) -> list[str]:
@@ -63,10 +64,10 @@ def home(engine, database_url, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_both_notebooks_pass_nbval_and_a_model_serves(home, engine):
+def test_the_notebooks_pass_nbval_a_model_serves_and_is_watched(home, engine):
     command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
     ran = subprocess.run(
-        [*command, "-p", "no:xdist", *(str(path) for path in NOTEBOOKS if path.stem in TRAINING)],
+        [*command, "-p", "no:xdist", *(str(path) for path in NOTEBOOKS if path.stem in PARAMETERS)],
         capture_output=True,
         text=True,
         check=False,
@@ -77,6 +78,11 @@ def test_both_notebooks_pass_nbval_and_a_model_serves(home, engine):
     assert list_decisions(engine, "reschedule")[0].decision == "promoted"
     assert list(home.glob("mlruns/**/pictures/reliability.png"))
     assert list(home.glob("mlruns/**/model/booster.ubj"))
+    watched = {row["subject"]: row for row in read_findings(engine, "reschedule", date(2026, 6, 29))}
+    assert len(watched) == len(names_of("reschedule")) + 7
+    assert {watched[name]["model_version"] for name in ("overall", "rate", "performance")} == {"v1"}
+    assert watched["performance"]["verdict"] == "stable"
+    assert (home / watched["overall"]["page"]).exists()
 
 
 def test_a_planted_leak_ends_the_notebook_with_its_reason_recorded_and_no_champion(home, engine):
