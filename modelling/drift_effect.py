@@ -4,7 +4,8 @@ The effect is the Wasserstein distance over the reference's standard deviation (
 that values have moved, in standard deviations, whatever the number of rows. What chance gives is drawn from the
 reference itself: tutors are resampled as blocks, since a tutor's features are the same in all its sessions of a week
 (B. Efron and R. Tibshirani, An introduction to the bootstrap, 1993, ch. 8), and all columns are drawn together, so that
-the largest of them is what is allowed for (P. Westfall and S. Young, Resampling-based multiple testing, 1993).
+the largest of them is what is allowed for (P. Westfall and S. Young, Resampling-based multiple testing, 1993). What
+seasons make, the reference shows as well: how far its own four weeks lie from all of it.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ MINIMUM_EFFECT: Final = 0.1  # standard deviations
 DRAWS: Final = 800
 BINS: Final = 256
 FEWEST_OF_A_WEEKDAY: Final = 30
+PERIOD_DAYS: Final = 28
+FEWEST_OF_A_PERIOD: Final = 500
 SMALLEST_SPREAD: Final = 1e-3  # Evidently divides by no less
 
 
@@ -97,6 +100,21 @@ def chance_effects(X: Float64, blocks: Int64, rows: int, *, alpha: float, seed: 
     limit = np.quantile(largest, 1 - alpha)
     effects_by_chance: Float64 = np.square(np.maximum(centre + limit * scale, 0))
     return effects_by_chance
+
+
+def usual_effects(X: Float64, days: Int64) -> Float64:
+    """The largest effect of each column (k,) that any four weeks of the reference have beside all of it.
+
+    It is what seasons and growth make, of which the reference (n, k) itself tells; days: of each row, (n,). Periods of
+    fewer than 500 rows tell nothing.
+    """
+    _, period = np.unique(days // PERIOD_DAYS, return_inverse=True)
+    sizes = np.bincount(period)
+    told = np.flatnonzero(sizes >= FEWEST_OF_A_PERIOD)
+    if len(told) == 0:
+        return np.zeros(X.shape[1])
+    each = csr_matrix((np.ones(len(told)), (np.arange(len(told)), told)), shape=(len(told), len(sizes)))
+    return np.array([_effects_of_draws(column, period, each, each @ sizes).max() for column in X.T])
 
 
 def _effects_of_draws(column: Float64, blocks: Int64, counts: csr_matrix, totals: Float64) -> Float64:

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from modelling.drift import ALPHA, COLUMNS_ALPHA, Finding, Window, days_in_words, windows_up_to, worst_of
-from modelling.drift_effect import MINIMUM_EFFECT, blocks_of, chance_effects, match_weekdays
+from modelling.drift_effect import MINIMUM_EFFECT, blocks_of, chance_effects, match_weekdays, usual_effects
 from modelling.drift_quality import judge_calibration, judge_performance
 from modelling.drift_rates import judge_mean_prediction, judge_rate, judge_score_shift, no_verdict
 from modelling.risk import RiskThresholds
@@ -21,6 +21,8 @@ Measure = Callable[[Window, Mapping[str, float]], Mapping[str, float]]
 Chance = Callable[[Window, Sequence[str], float], Float64]
 
 STATISTIC: Final = "Wasserstein distance in standard deviations"
+OTHER_VALUES: Final = 0.05  # of rows; 500 reference rows without one make 1 in 200 unlikely
+SEASON_MARGIN: Final = 1.25  # a season may go a quarter further than it was seen to go
 SEED: Final = 7
 OTHER_LOOKS: Final = ("mean_prediction", "score_shift", "rate", "performance", "calibration")
 
@@ -47,6 +49,13 @@ class Watched:
         spans = windows_up_to(self.days)
         return [Window(span, *self._matched(self.current[self.current["day"] > self.day - span])) for span in spans]
 
+    def usual_effects(self) -> dict[str, float]:
+        """What seasons make of each feature and of `prediction` in the reference; 0 for one without values."""
+        columns = [*self.columns, "prediction"]
+        X = self.reference[columns].to_numpy(dtype=np.float64)
+        effects = usual_effects(np.nan_to_num(X), self.reference["day"].to_numpy())
+        return dict(zip(columns, effects.tolist(), strict=True))
+
     def _matched(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         reference, current = match_weekdays(self.reference, rows)
         return current, reference
@@ -67,29 +76,31 @@ def judge_rows(watched: Watched, measure: Measure, chance: Chance = draw_chance)
     chance: what chance gives those columns; drawn from the reference.
     """
     windows = watched.windows()
-    columns = judge_columns(windows, (*watched.columns, "prediction"), measure, chance)
+    columns = judge_columns(windows, watched.usual_effects(), measure, chance)
     return [*columns, *judge_outcomes(watched, windows)]
 
 
 def judge_columns(
-    windows: Sequence[Window], columns: Sequence[str], measure: Measure, chance: Chance = draw_chance
+    windows: Sequence[Window], usual: Mapping[str, float], measure: Measure, chance: Chance = draw_chance
 ) -> list[Finding]:
-    """One finding a column, that of the window where it lies furthest out."""
+    """One finding a column, that of the window where it lies furthest out.
+
+    usual: of each column the effect that seasons make (`usual_effects`). A quarter more of it is allowed, its square
+    added to that of what chance gives, since the two come together independently.
+    """
+    columns = tuple(usual)
     found: dict[str, list[Finding]] = {column: [] for column in columns}
     for window in windows:
-        unfit = {column: _why_unfit(window, column) for column in columns}
-        fit = [column for column in columns if unfit[column] is None]
+        aside = {column: _judge_aside(window, column) for column in columns}
+        fit = [column for column in columns if aside[column] is None]
         limits = chance(window, fit, COLUMNS_ALPHA / len(windows)) if fit else np.empty(0)
-        thresholds = {column: max(MINIMUM_EFFECT, float(limit)) for column, limit in zip(fit, limits, strict=True)}
+        thresholds = {
+            column: max(MINIMUM_EFFECT, float(np.hypot(limit, SEASON_MARGIN * usual[column])))
+            for column, limit in zip(fit, limits, strict=True)
+        }
         effects = measure(window, thresholds) if fit else {}
-        for column in columns:
-            reason = unfit[column]
-            finding = (
-                _judge_effect(window, column, effects[column], thresholds[column])
-                if reason is None
-                else no_verdict(column, window, reason)
-            )
-            found[column].append(finding)
+        for column, finding in aside.items():
+            found[column].append(finding or _judge_effect(window, column, effects[column], thresholds[column]))
     return [worst_of(findings) for findings in found.values()]
 
 
@@ -112,20 +123,33 @@ def judge_outcomes(watched: Watched, windows: Sequence[Window]) -> list[Finding]
     return [worst_of(findings) for findings in looks.values()]
 
 
-def _why_unfit(window: Window, column: str) -> str | None:
-    """Why a column carries no verdict in this window; None where it does."""
+def _judge_aside(window: Window, column: str) -> Finding | None:
+    """The finding on a column that has no effect to measure in this window; None where it has one."""
     if window.shortage is not None:
-        return window.shortage
+        return no_verdict(column, window, window.shortage)
     for name, rows in (("watched", window.current), ("reference", window.reference)):
         missing = int(rows[column].isna().sum())
         if missing == len(rows):
-            return f"empty column: {column} has no value in the {name} rows of {days_in_words(window.days)}"
+            reason = f"empty column: {column} has no value in the {name} rows of {days_in_words(window.days)}"
+            return no_verdict(column, window, reason)
         if missing:
-            return f"{column} has no value in {missing:,} of {len(rows):,} {name} rows: a feature has one in each"
+            reason = f"{column} has no value in {missing:,} of {len(rows):,} {name} rows: a feature has one in each"
+            return no_verdict(column, window, reason)
     usual = window.reference[column]
-    if usual.min() == usual.max():
-        return f"constant: {column} is {usual.min():g} in all reference rows of the same weekdays"
-    return None
+    return _judge_constant(window, column, usual.min()) if usual.min() == usual.max() else None
+
+
+def _judge_constant(window: Window, column: str, value: float) -> Finding:
+    """A column of one value in the reference has no spread to measure by: drift where 5 % of the rows have another."""
+    others = float((window.current[column] != value).mean())
+    reason = f"constant: {column} is {value:g} in all reference rows of the same weekdays"
+    if others < OTHER_VALUES:
+        return no_verdict(column, window, reason)
+    return Finding(
+        column, "drift", f"{reason}, and is not in {others:.0%} of the rows of {days_in_words(window.days)}",
+        window.days, "share of rows with another value than the reference's", others, OTHER_VALUES,
+        n_current=len(window.current), n_reference=len(window.reference),
+    )  # fmt: skip
 
 
 def _judge_effect(window: Window, column: str, effect: float, threshold: float) -> Finding:

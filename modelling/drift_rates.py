@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
 from modelling.drift import Finding, Window, days_in_words
-from modelling.drift_effect import blocks_of
+from modelling.drift_effect import FEWEST_OF_A_PERIOD, PERIOD_DAYS, blocks_of
 from modelling.risk import RISK_LEVELS, RiskThresholds, risk_codes
 
 Float64 = NDArray[np.float64]
@@ -44,6 +45,22 @@ def mean_by_blocks(values: Float64, blocks: Int64) -> Mean:
     count = len(totals)
     error = np.sqrt(count / (count - 1) * float(np.square(totals).sum())) / n if count > 1 else np.inf
     return Mean(mean, float(error), n)
+
+
+def usual_swing(values: Float64, rows: pd.DataFrame) -> float:
+    """How far the mean of any four weeks of the reference lies from that of all its values (n,), beyond two errors.
+
+    rows: the reference's, with `tutor` and `day`. Periods of fewer than 500 rows tell nothing.
+    """
+    mean, blocks = float(values.mean()), blocks_of(rows)
+    _, period = np.unique(rows["day"].to_numpy() // PERIOD_DAYS, return_inverse=True)
+    swings = [0.0]
+    for number in np.flatnonzero(np.bincount(period) >= FEWEST_OF_A_PERIOD):
+        inside = period == number
+        _, own = np.unique(blocks[inside], return_inverse=True)
+        found = mean_by_blocks(values[inside], own)
+        swings.append(abs(found.value - mean) - 2 * found.error)
+    return max(swings)
 
 
 def judge_rate(window: Window, name: str, *, alpha: float) -> Finding:
@@ -144,7 +161,8 @@ def _compare_means(
     spread = float(np.hypot(max(own.error, expected), usual.error))
     chance = float(norm.ppf(1 - alpha / 2)) * spread + (0.5 / n if events else 0.0)
     worth = max(MINIMUM_CHANGE * abs(usual.value), MINIMUM_POINTS)
-    limit, difference = max(chance, worth), own.value - usual.value
+    seasons = usual_swing(reference, window.reference)
+    limit, difference = max(float(np.hypot(chance, seasons)), worth), own.value - usual.value
     half = LEVEL_Z * max(own.error, expected)
     moved = abs(difference) >= limit
     return Finding(

@@ -90,9 +90,22 @@ def test_a_column_with_gaps_is_reported_and_fatal_to_none(rows):
 def test_a_constant_feature(rows):
     found = judge(rows.assign(alpha=0.0))
     assert found["alpha"].verdict == "drift"  # it varied
-    found = judge(rows.assign(alpha=0.0), REFERENCE.assign(alpha=3.0))
+    always = REFERENCE.assign(alpha=3.0)
+    found = judge(rows.assign(alpha=np.where(np.arange(len(rows)) % 50 == 0, 4.0, 3.0)), always)
     assert found["alpha"].verdict == "no verdict"
     assert found["alpha"].reason == "constant: alpha is 3 in all reference rows of the same weekdays"
+    found = judge(rows.assign(alpha=np.where(np.arange(len(rows)) % 10 == 0, 4.0, 3.0)), always)
+    assert (found["alpha"].verdict, found["alpha"].statistic) == ("drift", 0.1)
+    assert found["alpha"].reason.endswith("of the same weekdays, and is not in 10% of the rows of 7 days")
+
+
+def test_a_season_that_the_reference_had_is_no_drift_and_one_that_it_never_had_is(rows):
+    """A feature that lies 0.4 higher in some four weeks and 0.4 lower in the others."""
+    season = np.where(REFERENCE["day"] // 28 % 2 == 0, 0.4, -0.4)
+    cyclic = REFERENCE.assign(alpha=REFERENCE["alpha"] + season)
+    for moved, verdict in ((0.3, "stable"), (-0.3, "stable"), (0.8, "drift")):
+        assert judge(rows.assign(alpha=rows["alpha"] + moved), cyclic)["alpha"].verdict == verdict
+    assert judge(rows.assign(alpha=rows["alpha"] + 0.3))["alpha"].verdict == "drift"  # without a season
 
 
 def test_few_rows_few_tutors_and_no_rows_carry_no_verdict(rows):

@@ -11,7 +11,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import wasserstein_distance
 
-from modelling.drift_effect import blocks_of, chance_effects, match_weekdays, normed_wasserstein, weekdays_of
+from modelling.drift_effect import (
+    blocks_of,
+    chance_effects,
+    match_weekdays,
+    normed_wasserstein,
+    usual_effects,
+    weekdays_of,
+)
 
 numbers = st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60)
 
@@ -96,3 +103,15 @@ def test_ten_rows_that_are_alike_say_as_much_as_one():
     apart = chance_effects(np.repeat(values, 10)[:, None], np.arange(20_000), 2000, alpha=0.05, seed=0)
     assert alike[0] == pytest.approx(single[0], rel=0.05)
     assert alike[0] > 2 * apart[0]
+
+
+def test_what_seasons_make_is_the_furthest_four_weeks():
+    rng = np.random.default_rng(4)
+    days = 28 * 700 + np.repeat(np.arange(84), 100)
+    season = np.repeat([0.0, 1.0, 0.0], 2800)
+    X = np.stack([rng.normal(size=8400) + season, rng.normal(size=8400)], axis=1)
+    usual = usual_effects(X, days)
+    own = [wasserstein_distance(X[:, 0], X[2800 * k : 2800 * (k + 1), 0]) / X[:, 0].std() for k in range(3)]
+    assert usual[0] == pytest.approx(max(own), rel=0.02)
+    assert usual[1] < 0.05
+    assert usual_effects(X[::20], days[::20]).tolist() == [0.0, 0.0]  # 140 rows in four weeks tell nothing

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import norm, sem
 
-from modelling.drift_rates import judge_mean_prediction, judge_rate, judge_score_shift, mean_by_blocks
+from modelling.drift_rates import judge_mean_prediction, judge_rate, judge_score_shift, mean_by_blocks, usual_swing
 from modelling.risk import RiskThresholds
 
-from .drift_rows import make_window, ones
+from .drift_rows import THURSDAY, make_window, ones
 
 LEVELS = RiskThresholds(0.15, 0.35)
 
@@ -123,3 +123,16 @@ def test_all_predictions_of_one_level_are_an_alarm_unless_they_always_were():
     assert judge_score_shift(predicted(window, 0.05, 0.05), LEVELS, alpha=0.001).verdict == "stable"
     nearly = np.where(ones(1940, 2000), 0.05, 0.2)  # 97 % low: 0.97²⁰⁰ is 0.002, which chance may make
     assert judge_score_shift(predicted(window, 0.05, nearly), LEVELS, alpha=0.001).verdict == "stable"
+
+
+def test_a_rate_that_the_reference_had_in_some_weeks_is_no_drift():
+    rng = np.random.default_rng(5)
+    days = THURSDAY - THURSDAY % 28 - 84 + np.repeat(np.arange(84), 400)
+    window = make_window(rng.random(1400) < 0.165, rng.random(33_600) < 0.12)
+    window.reference.loc[:, "day"] = days
+    assert judge_rate(window, "x", alpha=0.001).verdict == "drift"
+    summer = days // 28 == days[0] // 28 + 1
+    window.reference.loc[:, "label"] = (rng.random(33_600) < np.where(summer, 0.18, 0.09)).astype(np.int8)
+    swing = usual_swing(window.reference["label"].to_numpy(dtype=float), window.reference)
+    assert swing == pytest.approx(0.06 - 2 * np.sqrt(0.18 * 0.82 / 11_200), abs=0.01)
+    assert judge_rate(window, "x", alpha=0.001).verdict == "stable"
