@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final, cast
 from uuid import UUID
@@ -19,6 +19,7 @@ from prefect.states import Failed
 from sqlalchemy import Engine, text
 
 from flows.environment import quiet_run_logs
+from flows.lateness import comes_too_late
 from flows.notebooks import run_notebook
 from modelling.cpus import usable_cpus
 from modelling.origin import Origin, read_origin
@@ -36,6 +37,7 @@ from tqs.settings import load_settings
 BUILD_LIMIT_S: Final = 3600.0
 TRAIN_LIMIT_S: Final = 6 * 3600.0
 UNEXPECTED: Final = "an error that nobody expected ended it; the log of its flow run has it"
+INTERVAL: Final = timedelta(days=7)
 
 
 @dataclass(frozen=True)
@@ -59,9 +61,12 @@ def retrain(
     """Retrain each target (all of them by default); returns the decision on each.
 
     Fails with UnfitDataError where a target's records carry no model or the gate refused it; the other targets are
-    retrained all the same.
+    retrained all the same. A run that is late by more than a week leaves it to the next one.
     """
     quiet_run_logs()
+    if comes_too_late(INTERVAL):
+        get_run_logger().info("late by more than %s: left to the next run", INTERVAL)
+        return []
     settings = load_settings()
     outcomes: list[dict[str, Any]] = []
     failures: list[TqsError] = []

@@ -7,7 +7,7 @@ here, and times are ISO 8601 text (nteract/papermill#55, #345, #537, #818).
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -21,6 +21,11 @@ Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 def _require_offset(value: str) -> str:
     if value and datetime.fromisoformat(value).tzinfo is None:
         raise ValueError("needs an offset from UTC, as in 2026-11-21T00:00:00+00:00")
+    return value
+
+
+def _require_day(value: str) -> str:
+    date.fromisoformat(value)
     return value
 
 
@@ -96,3 +101,16 @@ class TrainModel(_Parameters):
     def snapshot_file(self) -> Path:
         """The snapshot to train on."""
         return Path(self.snapshot)
+
+
+class WatchDrift(_Parameters):
+    """Parameters of 30_watch_drift: the target, the watched day (ISO 8601, UTC), how many days up to it to look at."""
+
+    target: Literal["match", "reschedule", "no_show"]
+    day: Annotated[str, AfterValidator(_require_day)]
+    days: int = Field(default=7, ge=1, le=90)
+
+    @property
+    def watched_day(self) -> date:
+        """The day whose sessions end the look back."""
+        return date.fromisoformat(self.day)

@@ -2,15 +2,15 @@
 
 people (tutors, students and the versions of their profiles), sessions (with reschedules), scoring (tutor scores,
 stored predictions), models (artifacts, decisions, runs in shadow), runs (of training), operations (work to do, mails,
-keys, audit), reminders (automatic ones and their hold-out).
+keys, audit), reminders (automatic ones and their hold-out), drift (what the daily watch found).
 """
 
 from records.tables.base import metadata
+from records.tables.drift import drift_reports
 from records.tables.models import model_decisions, models, shadow_predictions, shadow_runs
 from records.tables.operations import (
     api_keys,
     audit_log,
-    drift_reports,
     email_reports,
     import_rejects,
     imports,

@@ -1,4 +1,4 @@
-"""What running the product needs: work to do, mails, interventions, drift reports, keys, people, audit, imports."""
+"""What running the product needs: work to do, mails, interventions, keys, people, audit, imports."""
 
 from sqlalchemy import (
     BigInteger,
@@ -15,7 +15,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
-from records.columns import TARGETS
 from records.tables.base import created_updated, metadata, moment, one_of, uuid_key
 
 SCOPES = ("read", "ingest", "admin")
@@ -149,22 +148,6 @@ interventions = Table(
 Index("ix_interventions_session_id", interventions.c.session_id)
 Index("ix_interventions_tutor_id", interventions.c.tutor_id)
 Index("ix_interventions_created_at_id", interventions.c.created_at.desc(), interventions.c.id)  # the newest of all
-
-drift_reports = Table(
-    "drift_reports",
-    metadata,
-    uuid_key(),
-    Column("target", Text, nullable=False),
-    moment("window_from"),
-    moment("window_to"),
-    Column("model_version", Text, nullable=False),
-    Column("verdict", Text, nullable=False),
-    Column("findings", JSONB, nullable=False),
-    *created_updated(),
-    one_of("target", TARGETS),
-    one_of("verdict", ("stable", "drift", "no_verdict")),
-)
-Index("ix_drift_reports_target_window_to", drift_reports.c.target, drift_reports.c.window_to.desc())
 
 api_keys = Table(
     "api_keys",

@@ -206,5 +206,5 @@ def test_prefect_shows_the_flow_run_and_the_deployments(running: Home) -> None:
     deployments = ask(running, "PREFECT", "/api/deployments/filter", {})
     assert {row["entrypoint"] for row in deployments} == {
         "flows/process.py:process_sessions", "flows/retrain.py:retrain", "flows/score.py:predict_upcoming",
-        "flows/score.py:refresh_matches",
+        "flows/score.py:refresh_matches", "flows/watch.py:watch_drift",
     }  # fmt: skip

@@ -11,8 +11,10 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from features.catalogue import names_of
 from flows.notebooks import run_notebook
-from modelling.parameters import BuildFeatures, Explore, TrainModel
+from modelling.drift_store import read_findings
+from modelling.parameters import BuildFeatures, Explore, TrainModel, WatchDrift
 from modelling.refit import refit_model
 from modelling.snapshot import read_snapshot, write_snapshot
 from modelling.store import list_decisions, list_models, load_champion, load_model
@@ -22,7 +24,7 @@ from tqs.errors import UnfitDataError
 
 NOTEBOOKS = sorted((Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 TRAINING = {"10_build_features": BuildFeatures, "20_train_model": TrainModel}
-PARAMETERS = TRAINING | {"90_explore": Explore}
+PARAMETERS = TRAINING | {"30_watch_drift": WatchDrift, "90_explore": Explore}
 
 
 def cells(path: Path, kind: str) -> list[str]:
@@ -64,7 +66,7 @@ def home(engine, database_url, tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_the_notebooks_pass_nbval_a_model_serves_and_exploring_changes_nothing_about_it(home, engine):
+def test_the_notebooks_pass_nbval_a_model_serves_is_watched_and_exploring_changes_nothing_about_it(home, engine):
     command = [sys.executable, "-m", "pytest", "-q", "--nbval-lax", "--nbval-current-env", "-p", "no:cacheprovider"]
     ran = subprocess.run(
         [*command, "-p", "no:xdist", *(str(path) for path in NOTEBOOKS if path.stem in PARAMETERS)],
@@ -85,6 +87,11 @@ def test_the_notebooks_pass_nbval_a_model_serves_and_exploring_changes_nothing_a
     cards = [card.read_text() for card in home.glob("mlruns/**/model_card.md")]
     assert all("| this model |" in card for card in cards)
     assert (home / "model_card_reschedule_v1.md").read_text() in cards
+    watched = {row["subject"]: row for row in read_findings(engine, "reschedule", date(2026, 6, 29))}
+    assert len(watched) == len(names_of("reschedule")) + 7
+    assert {watched[name]["model_version"] for name in ("overall", "rate", "performance")} == {"v1"}
+    assert watched["performance"]["verdict"] == "stable"
+    assert (home / watched["overall"]["page"]).exists()
 
 
 def test_a_planted_leak_ends_the_notebook_with_its_reason_recorded_and_no_champion(home, engine):
