@@ -1,4 +1,4 @@
-"""Executed notebooks of training runs as pages: for who is logged in, only their HTML, and harmless in a browser."""
+"""Executed notebooks and drift pages: for who is logged in, only their HTML, and harmless in a browser."""
 
 from __future__ import annotations
 
@@ -8,12 +8,24 @@ from typing import Any, Final
 
 from panel.io.server import AuthenticatedStaticFileHandler
 
-ROUTE: Final = r"/runs/([0-9A-Za-z-]+/[0-9a-z_]+\.html)"
+FOLDERS: Final = ("runs", "drift")
+FILE: Final = r"([0-9A-Za-z_-]+/[0-9a-z_]+\.html)"
 
 
 def routes(home: Path) -> list[Any]:
-    """What the server of the dashboards has to know in order to serve the notebooks below `home`."""
-    return [(ROUTE, _NotebookHandler, {"path": str(home / "runs")})]
+    """What the server of the dashboards has to know in order to serve the pages below `home`."""
+    return [(rf"/{name}/{FILE}", _PageHandler, {"path": str(home / name)}) for name in FOLDERS]
+
+
+def link_watch(home: Path, page: str | None) -> dict[str, str]:
+    """The addresses of Evidently's page of a watch, by its path below `home`, and of the notebook that lies beside it.
+
+    A page whose file is gone has none.
+    """
+    if page is None:
+        return {}
+    files = {"features": home / page, "notebook": (home / page).with_name("30_watch_drift.html")}
+    return {name: file.relative_to(home).as_posix() for name, file in files.items() if file.exists()}
 
 
 def link_notebooks(home: Path, target: str, run_ids: Iterable[str]) -> Mapping[str, dict[str, str]]:
@@ -28,7 +40,7 @@ def link_notebooks(home: Path, target: str, run_ids: Iterable[str]) -> Mapping[s
     }
 
 
-class _NotebookHandler(AuthenticatedStaticFileHandler):  # type: ignore[misc]  # Panel is not typed for us
+class _PageHandler(AuthenticatedStaticFileHandler):  # type: ignore[misc]  # Panel is not typed for us
     def set_extra_headers(self, path: str) -> None:
         # An origin of its own: what a notebook printed can run its scripts, and reach neither cookie nor session.
         self.set_header("Content-Security-Policy", "sandbox allow-scripts; frame-ancestors 'none'")

@@ -1,4 +1,4 @@
-"""The page of the models: what answers for each target, how good it is, and why it serves."""
+"""The page of the models: what answers for each target, how good it is, whether it drifts, and why it serves."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from pathlib import Path
 import panel_material_ui as pmui
 from sqlalchemy import Engine
 
-from dashboards.executed import link_notebooks
+from dashboards.executed import link_notebooks, link_watch
 from dashboards.html import show_html, update_html
 from dashboards.live import Live
 from dashboards.page import LivePage
 from dashboards.views.cards import frame
 from dashboards.views.model_cards import TargetModels, render_target
+from modelling.drift_store import read_newest_findings
 from modelling.store import list_decisions, list_models
 from records.columns import TARGETS
 
@@ -34,4 +35,6 @@ def show_models_page(engine: Engine, home: Path, zone: str, live: Live) -> pmui.
 def _read(engine: Engine, home: Path, target: str) -> TargetModels:
     models, decisions = list_models(engine, target), list_decisions(engine, target, limit=SHOWN_DECISIONS)
     runs = [run for run in [row.mlflow_run_id for row in models] + [row.mlflow_run_id for row in decisions] if run]
-    return TargetModels(target, models, decisions, link_notebooks(home, target, runs))
+    findings = read_newest_findings(engine, target)
+    watch_links = link_watch(home, findings[0]["page"]) if findings else {}
+    return TargetModels(target, models, decisions, link_notebooks(home, target, runs), findings, watch_links)

@@ -72,6 +72,13 @@ def store_retraining(engine: Engine, target: str, day: date, retraining: str, re
         )
 
 
+def read_newest_findings(engine: Engine, target: str) -> list[dict[str, Any]]:
+    """As `read_findings` of the newest day that was watched; empty where none was."""
+    with engine.connect() as connection:
+        newest = connection.scalar(select(func.max(drift_reports.c.day)).where(drift_reports.c.target == target))
+    return [] if newest is None else read_findings(engine, target, newest)
+
+
 def read_findings(engine: Engine, target: str, day: date) -> list[dict[str, Any]]:
     """The stored rows of a day, `overall` first, then drift before all else; empty where the day was not watched."""
     query = (

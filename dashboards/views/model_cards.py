@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 from markupsafe import Markup
 
@@ -25,6 +25,12 @@ DECISIONS: Final = {
     "kept": ("pause", "quiet", "Kept out"),
     "refused": ("block", "bad", "Refused"),
 }
+VERDICTS: Final = {
+    "drift": ("moving", "bad", "Drift"),
+    "stable": ("check", "good", "No drift"),
+    "no verdict": ("help", "quiet", "No verdict on drift"),
+}
+WATCH_PAGES: Final = {"features": "features", "notebook": "watch"}
 ALIASES: Final = {"champion": "serves", "previous": "served before", "challenger": "challenger"}
 METRICS: Final = (
     *("log_loss", "base_rate_log_loss", "ece", "ece_noise_floor"),
@@ -39,12 +45,15 @@ class TargetModels:
     """The saved models of a target and the decisions on it, each newest first.
 
     links: MLflow run to its executed notebooks, name to address.
+    findings: of the newest drift watch, as `modelling.drift_store.read_findings` has them; watch_links: its pages.
     """
 
     target: str
     models: Sequence[ModelRow]
     decisions: Sequence[Decision]
     links: Links
+    findings: Sequence[Mapping[str, Any]] = ()
+    watch_links: Mapping[str, str] = field(default_factory=dict)
 
 
 def render_target(shown: TargetModels, zone: str) -> Markup:
@@ -52,12 +61,13 @@ def render_target(shown: TargetModels, zone: str) -> Markup:
     champion = next((model for model in shown.models if model.alias == "champion"), None)
     return Markup(
         "<section><header><div><h2>{title}</h2><p class=question>{question}</p></div>{badge}</header>"
-        "{figures}{models}{decisions}</section>"
+        "{figures}{drift}{models}{decisions}</section>"
     ).format(
         title=TITLES[shown.target],
         question=QUESTIONS[shown.target],
         badge=_render_badge(champion),
         figures=_render_figures(champion),
+        drift=_render_drift(shown),
         models=_render_models(shown, zone),
         decisions=_render_decisions(shown, zone),
     )
@@ -91,6 +101,34 @@ def _render_figures(champion: ModelRow | None) -> Markup:
     return Markup("<dl>{}</dl>").format(Markup("").join(items))
 
 
+def _render_drift(shown: TargetModels) -> Markup:
+    if not shown.findings:
+        return Markup("")
+    overall, *others = shown.findings
+    icon, tone, word = VERDICTS[overall["verdict"]]
+    moved = (
+        Markup("<li>{}</li>").format(f"{one['subject']}: {one['reason']}")
+        for one in others
+        if one["verdict"] == "drift"
+    )
+    followed = f"{overall['retraining'].capitalize()}: {overall['retraining_reason']}." if overall["retraining"] else ""
+    reason = "" if overall["verdict"] == "drift" else overall["reason"]
+    return Markup(
+        '<h3>The last days beside what the model learned from</h3><p><span class="word {tone}">'
+        "<span class=icon aria-hidden=true>{icon}</span>{word}</span> <span class=when>up to {day}</span> {links}</p>"
+        "<ul>{moved}</ul><p class=reason>{reason}</p><p class=reason>{followed}</p>"
+    ).format(
+        tone=tone,
+        icon=icon,
+        word=word,
+        day=f"{overall['day'].day} {overall['day']:%b %Y}",
+        links=_render_links(shown.watch_links, WATCH_PAGES, f"{TITLES[shown.target]} drift"),
+        moved=Markup("").join(moved),
+        reason=reason,
+        followed=followed,
+    )
+
+
 def _render_models(shown: TargetModels, zone: str) -> Markup:
     if not shown.models:
         return Markup("")
@@ -100,7 +138,7 @@ def _render_models(shown: TargetModels, zone: str) -> Markup:
             ALIASES.get(model.alias or "", NOTHING),
             format_time(model.created_at, zone),
             f"{model.metrics['log_loss']:.4f}" if "log_loss" in model.metrics else NOTHING,
-            _render_links(shown.links.get(model.mlflow_run_id or "", {}), model.version),
+            _render_links(shown.links.get(model.mlflow_run_id or "", {}), NOTEBOOKS, model.version),
         )
         for model in shown.models
     )
@@ -131,19 +169,21 @@ def _render_decisions(shown: TargetModels, zone: str) -> Markup:
                 when=when,
                 links=Markup("")
                 if decision.version
-                else _render_links(shown.links.get(decision.mlflow_run_id or "", {}), "run"),
+                else _render_links(
+                    shown.links.get(decision.mlflow_run_id or "", {}), NOTEBOOKS, "a run without a model"
+                ),
                 reason=decision.reason,
             )
         )
     return Markup("<h3>What was decided, and why</h3><ol>{}</ol>").format(Markup("").join(items))
 
 
-def _render_links(notebooks: Mapping[str, str], of: str) -> Markup:
-    """`of` tells the links of one model from those of another to who only hears them."""
+def _render_links(addresses: Mapping[str, str], names: Mapping[str, str], of: str) -> Markup:
+    """`names`: what each is called; `of` tells the links of one model from those of another to who only hears them."""
     return Markup(" · ").join(
         Markup('<a href="{}" target=_blank rel=noopener aria-label="{}">{}</a>').format(
-            notebooks[name], f"{words}, notebook of {of}", words
+            addresses[name], f"{words}, page of {of}", words
         )
-        for name, words in NOTEBOOKS.items()
-        if name in notebooks
+        for name, words in names.items()
+        if name in addresses
     )

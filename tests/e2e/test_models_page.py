@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
@@ -11,6 +12,8 @@ from sqlalchemy import text
 
 from benchmarks._model import make_artifact
 from modelling.artifact import build_artifact
+from modelling.drift import Finding
+from modelling.drift_store import store_findings, store_retraining
 from modelling.store import Decision, promote, record_decision, roll_back, save_challenger
 from tests.e2e.conftest import Dashboards
 
@@ -20,6 +23,7 @@ METRICS = {
     **{"log_loss": 0.3, "base_rate_log_loss": 0.4, "ece": 0.011, "ece_noise_floor": 0.012},
     **{"mean_prediction": 0.118, "base_rate": 0.121, "roc_auc": 0.777},
 }
+WATCH = "drift/2026-03-02-reschedule"
 XSS = "<img src=x onerror=document.title='owned'>"
 
 
@@ -35,7 +39,7 @@ def page(dashboards: Dashboards, visitor: BrowserContext) -> Iterator[Page]:
 def models(dashboards: Dashboards) -> None:
     """Two models of reschedule, the first of which serves again; one of no-show that was refused; none of match."""
     with dashboards.engine.begin() as connection:
-        connection.execute(text("TRUNCATE models, model_decisions"))
+        connection.execute(text("TRUNCATE models, model_decisions, drift_reports"))
     _save(dashboards, "reschedule", RUN)
     promote(dashboards.engine, "reschedule", "v1", expected_champion=None, reason="There was none.", actor="gate")
     _save(dashboards, "reschedule", "f" * 32)
@@ -47,6 +51,23 @@ def models(dashboards: Dashboards) -> None:
     runs.mkdir(parents=True, exist_ok=True)
     (runs / "20_train_model.html").write_text("<h1>Train a model</h1><script>document.title = 'ran'</script>")
     (runs / "snapshot.parquet").write_bytes(b"ids and ages of students")
+    watch = dashboards.home / WATCH
+    watch.mkdir(parents=True, exist_ok=True)
+    (watch / "features.html").write_text("<h1>Both distributions</h1>")
+    store_findings(
+        dashboards.engine,
+        "reschedule",
+        date(2026, 3, 2),
+        (
+            Finding("overall", "drift", "the rate moved, and 1 more: hour_of_day", n_current=300),
+            Finding("rate", "drift", "the rate of reschedules is 18.0%, 12.0% in the reference", 7),
+            Finding("hour_of_day", "drift", XSS, 1),
+            Finding("is_weekend", "stable", "nothing", 1),
+        ),
+        model_version="v1",
+        page=f"{WATCH}/features.html",
+    )
+    store_retraining(dashboards.engine, "reschedule", date(2026, 3, 2), "held back", "10 rows are new")
 
 
 def test_what_serves_how_good_it_is_and_why(page: Page) -> None:
@@ -67,13 +88,28 @@ def test_what_serves_how_good_it_is_and_why(page: Page) -> None:
     expect(reschedule.get_by_role("row", name="v1")).to_contain_text("serves")
     expect(reschedule.get_by_role("row", name="v2")).to_contain_text("served before")
     expect(reschedule.locator("li .word")).to_contain_text(["Rolled back to v1", "Promoted v2", "Promoted v1"])
-    expect(reschedule.locator("li").first).to_contain_text("by account ann")
-    expect(no_show.locator("li")).to_contain_text("Refused v1")
+    expect(reschedule.locator("ol li").first).to_contain_text("by account ann")
+    expect(no_show.locator("ol li")).to_contain_text("Refused v1")
     expect(no_show.locator("li .reason")).to_have_text("Nothing was learned.")
 
 
+def test_what_the_drift_watch_found_and_what_followed(page: Page) -> None:
+    reschedule = page.locator("section").nth(1)
+    expect(reschedule.get_by_text("up to 2 Mar 2026")).to_be_visible()
+    expect(reschedule.locator("ul li")).to_have_text(
+        [f"hour_of_day: {XSS}", "rate: the rate of reschedules is 18.0%, 12.0% in the reference"]
+    )
+    expect(reschedule.get_by_text("Held back: 10 rows are new.")).to_be_visible()
+    link = reschedule.get_by_role("link", name="features, page of Reschedule drift")
+    with page.context.expect_page() as opened:
+        link.click()
+    expect(opened.value.get_by_role("heading", name="Both distributions")).to_be_visible()
+    opened.value.close()
+    expect(page.locator("section").first.get_by_text("drift")).to_have_count(0)
+
+
 def test_a_reason_is_text_whatever_it_holds(page: Page) -> None:
-    expect(page.get_by_text(XSS)).to_be_visible()
+    expect(page.get_by_text(XSS, exact=True)).to_be_visible()
     expect(page).to_have_title("Models · Tutor quality")
 
 
@@ -92,7 +128,7 @@ def test_pages_lead_to_each_other(page: Page) -> None:
 
 
 def test_the_notebook_of_a_model_opens_and_can_reach_nothing(page: Page) -> None:
-    links = page.get_by_role("link", name="training, notebook of v1")
+    links = page.get_by_role("link", name="training, page of v1")
     expect(links).to_have_count(1)  # the files of the other runs are gone
     with page.context.expect_page() as opened:
         links.click()
