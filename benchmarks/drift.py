@@ -31,7 +31,7 @@ FEW, MANY = 200, 200_000  # sessions a day
 SESSIONS_A_TUTOR: Final = 4  # in a week
 COMPANIES, FULL_COMPANIES = 3, 40
 LARGE_COMPANIES, FULL_LARGE_COMPANIES = 1, 4
-EVERY: Final = 4  # of the days of a large company, unless in full
+EVERY: Final = 7  # of the days of a large company, unless in full
 MONTH: Final = 28
 REFERENCE_DAYS: Final = 105
 START: Final = 20_468  # a Thursday, in days since 1970
@@ -148,9 +148,15 @@ class Company:
         return self._chance[key]
 
     def _make_days(self, first: int, days: int, share: float) -> pd.DataFrame:
-        return pd.concat([self._make_day(day, share) for day in range(first, first + days)], ignore_index=True)
+        """Days from one on, which begins a week of tutors' features."""
+        made = []
+        for day in range(first, first + days):
+            if (day - first) % 7 == 0:
+                passing = self._rng.normal(size=self._tutors.lasting.shape)
+            made.append(self._make_day(day, passing, share))
+        return pd.concat(made, ignore_index=True)
 
-    def _make_day(self, day: int, share: float) -> pd.DataFrame:
+    def _make_day(self, day: int, passing: Float64, share: float) -> pd.DataFrame:
         """The sessions of a day; of many about `share`, whole weeks of a tutor drawn by a hash, as the watch draws."""
         rng = self._rng
         tutor = rng.choice(len(self._tutors.activity), self.sessions, p=self._tutors.activity)
@@ -159,8 +165,7 @@ class Company:
             tutor = tutor[uniform_of(keys.view(np.uint8)) < share]
         n = len(tutor)
         X = np.empty((n, len(FEATURES)))
-        week = np.random.default_rng((day // 7, len(self._tutors.activity))).normal(size=self._tutors.lasting.shape)
-        X[:, :OF_TUTOR] = (self._tutors.lasting[tutor] + 0.7 * week[tutor]) / np.hypot(1, 0.7)
+        X[:, :OF_TUTOR] = (self._tutors.lasting[tutor] + 0.7 * passing[tutor]) / np.hypot(1, 0.7)
         X[:, 4], X[:, 5], X[:, 6] = np.exp(X[:, 4]), X[:, 5] > 1.8, np.round(np.maximum(5 + 3 * X[:, 6], 0))
         X[:, 9], X[:, 10] = (day + 3) % 7, rng.integers(8, 20, n)
         X[:, 11], X[:, 12] = X[:, 10] // 5, X[:, 9] > 4

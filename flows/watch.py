@@ -35,12 +35,18 @@ INTERVAL: Final = timedelta(days=1)
 
 @flow(name="watch-drift")
 def watch_drift(
-    targets: Sequence[str] | None = None, day: str | None = None, days: int = DAYS, trials: int = 30, seed: int = 7
+    targets: Sequence[str] | None = None,
+    day: str | None = None,
+    days: int = DAYS,
+    brakes: bool = True,
+    trials: int = 30,
+    seed: int = 7,
 ) -> list[dict[str, Any]] | State[Any]:
     """Watch each target (all of them by default) up to `day` (ISO 8601, by default yesterday in UTC).
 
     Returns target, verdict, reason and what followed of each. A target whose watch fails holds up no other; the run
-    then fails with its sentence. A run that is late by more than a day leaves it to the next one.
+    then fails with its sentence. A run that is late by more than a day leaves it to the next one. brakes=False retrains
+    on drift whatever `modelling.retraining` has against it, unless the target is being retrained.
     """
     quiet_run_logs()
     if comes_too_late(INTERVAL):
@@ -58,7 +64,7 @@ def watch_drift(
             if failure is not None:
                 failures.append(failure)
                 continue
-            outcome = follow_up(databases.app, target, watched, trials, seed)
+            outcome = follow_up(databases.app, target, watched, brakes=brakes, trials=trials, seed=seed)
             outcomes.append({"target": target, **outcome})
             get_run_logger().info("%s: %s. %s %s", target, *outcome.values())
             kept = keep_notebook(book, target, folder, outcome["verdict"], return_state=True)
@@ -81,13 +87,13 @@ def run_watch(folder: Path, target: str, day: date, days: int) -> TqsError | Non
         return RecordsError(f"the files of the watch cannot be kept ({error}); free some disk below {folder}")
 
 
-def follow_up(engine: Engine, target: str, day: date, trials: int, seed: int) -> dict[str, str]:
+def follow_up(engine: Engine, target: str, day: date, *, brakes: bool, trials: int, seed: int) -> dict[str, str]:
     """Retrain where the day's verdict is drift and no brake holds; verdict, reason and what followed, in words."""
     overall = read_findings(engine, target, day)[0]
     told = {"verdict": overall["verdict"], "reason": overall["reason"]}
     if overall["verdict"] != "drift":
         return told | {"retraining": "Nothing to retrain for."}
-    brake = brake_for(engine, target, overall)
+    brake = brake_for(engine, target, overall, brakes=brakes)
     store_retraining(engine, target, day, RETRAINED if brake.retrain else HELD_BACK, brake.reason)
     if not brake.retrain:
         return told | {"retraining": f"Retraining held back: {brake.reason}."}
@@ -98,10 +104,12 @@ def follow_up(engine: Engine, target: str, day: date, trials: int, seed: int) ->
     return told | {"retraining": f"Retrained: {reason}."}
 
 
-def brake_for(engine: Engine, target: str, overall: dict[str, Any]) -> Brake:
+def brake_for(engine: Engine, target: str, overall: dict[str, Any], *, brakes: bool) -> Brake:
     """Whether anything holds the retraining back that a day's overall row asks for."""
     with retrain_lock(engine, target) as alone:
         running = not alone
+    if not brakes and not running:
+        return Brake(True, "the brakes were off for this run")
     return apply_brakes(
         target,
         new_rows=overall["new_rows"] or 0,

@@ -62,6 +62,12 @@ def blocks_of(rows: pd.DataFrame) -> Int64:
     return blocks
 
 
+def tutors_of(rows: pd.DataFrame) -> Int64:
+    """The tutor of each row (n,), numbered from 0: the blocks of a window, in which a tutor is one all along."""
+    tutors: Int64 = np.unique(rows["tutor"].to_numpy(), return_inverse=True)[1].astype(np.int64)
+    return tutors
+
+
 def normed_wasserstein(reference: Float64, current: Float64) -> float:
     """∫ |F − G| over the reference's standard deviation, of two samples of finite numbers (m,) and (n,).
 

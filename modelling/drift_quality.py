@@ -9,7 +9,7 @@ import numpy as np
 from scipy.stats import norm
 
 from modelling.drift import Finding, Window, days_in_words
-from modelling.drift_effect import blocks_of
+from modelling.drift_effect import blocks_of, tutors_of
 from modelling.drift_rates import LEVEL_Z, MINIMUM_CHANGE, MINIMUM_POINTS, mean_by_blocks, no_verdict, untold_share
 from modelling.evaluation import log_losses
 from modelling.gate import LARGEST_ECE
@@ -30,7 +30,7 @@ def judge_performance(window: Window, tested: Mapping[str, float], *, alpha: flo
     if "log_loss" not in tested or "rows" not in tested:
         return no_verdict("performance", window, "the champion's test figures hold no log loss to compare with")
     labels, predictions = (window.current[name].to_numpy() for name in ("label", "prediction"))
-    own = mean_by_blocks(log_losses(labels, predictions), blocks_of(window.current))
+    own = mean_by_blocks(log_losses(labels, predictions), tutors_of(window.current))
     usual = float(tested["log_loss"])
     spread = own.error * float(np.sqrt(1 + own.rows / max(tested["rows"], 1.0)))
     limit = max(float(norm.ppf(1 - alpha)) * spread, WORSE_LOG_LOSS * usual)
@@ -57,8 +57,8 @@ def judge_calibration(window: Window, *, alpha: float) -> Finding:
     if waiting is not None:
         return no_verdict("calibration", window, waiting)
     labels, predictions = (window.current[name].to_numpy() for name in ("label", "prediction"))
-    blocks, n = blocks_of(window.current), len(labels)
-    gap = mean_by_blocks(labels - predictions, blocks)
+    n = len(labels)
+    gap = mean_by_blocks(labels - predictions, tutors_of(window.current))
     likeness = _likeness(window)
     expected = float(np.sqrt(np.sum(predictions * (1 - predictions)) * likeness)) / n
     error = max(gap.error, expected)

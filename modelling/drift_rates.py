@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import norm
 
 from modelling.drift import Finding, Window, days_in_words
-from modelling.drift_effect import FEWEST_OF_A_PERIOD, PERIOD_DAYS, blocks_of
+from modelling.drift_effect import FEWEST_OF_A_PERIOD, PERIOD_DAYS, blocks_of, tutors_of
 from modelling.risk import RISK_LEVELS, RiskThresholds, risk_codes
 
 Float64 = NDArray[np.float64]
@@ -150,7 +150,7 @@ def _compare_means(
     say little of their own spread. `events`: of 0 and 1, corrected for continuity by half an event.
     """
     own, usual = (
-        mean_by_blocks(current, blocks_of(window.current)),
+        mean_by_blocks(current, tutors_of(window.current)),
         mean_by_blocks(reference, blocks_of(window.reference)),
     )
     n, m = own.rows, usual.rows

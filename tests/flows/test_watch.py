@@ -47,8 +47,8 @@ def what_followed(engine: Engine) -> tuple[str | None, str | None]:
     return row["retraining"], row["retraining_reason"]
 
 
-def follow_up(engine: Engine) -> str:
-    return watch.follow_up(engine, "match", DAY, trials=3, seed=1)["retraining"]
+def follow_up(engine: Engine, *, brakes: bool = True) -> str:
+    return watch.follow_up(engine, "match", DAY, brakes=brakes, trials=3, seed=1)["retraining"]
 
 
 @pytest.mark.parametrize("verdict", ["stable", "no verdict"])
@@ -71,12 +71,15 @@ def test_a_brake_holds_it_back_and_says_so(engine: Engine, asked: list[dict[str,
     told = "12 rows are new since the champion was trained, a retraining needs at least 500"
     assert follow_up(engine) == f"Retraining held back: {told}."
     assert (what_followed(engine), asked) == (("held back", told), [])
+    assert follow_up(engine, brakes=False).startswith("Retrained: the brakes were off for this run; the gate's")
+    assert len(asked) == 1
 
 
 def test_one_that_runs_already_is_enough(engine: Engine, asked: list[dict[str, Any]]) -> None:
     store(engine, "drift")
     with retrain_lock(engine, "match"):
         follow_up(engine)
+        follow_up(engine, brakes=False)
     assert (what_followed(engine), asked) == (("held back", "match is being retrained already"), [])
     with retrain_lock(engine, "match") as alone:
         assert alone  # looking whether one runs leaves no lock behind

@@ -87,6 +87,13 @@ def test_a_day_is_judged_stored_and_drawn_and_the_same_when_it_is_watched_again(
     # The made-up champion knows nothing of this world's rates, which is what calibration is for.
     assert stored["calibration"]["verdict"] == "drift"
     assert stored["overall"]["trained_rows"] == 3000
+    since = datetime(2025, 12, 1, tzinfo=UTC) + timedelta(days=390 / 30)  # the made-up champion has no test part
+    with world.connect() as connection:
+        later = connection.scalar(
+            text("SELECT count(*) FROM sessions WHERE scheduled_time >= :since AND scheduled_time < :until"),
+            {"since": since, "until": END},
+        )
+    assert 0.8 * later < stored["overall"]["new_rows"] <= later
     before = read_findings(world, "reschedule", LAST)
     watch(world, settings)
     assert read_findings(world, "reschedule", LAST) == before
