@@ -134,7 +134,7 @@ def _quality(artifact: Artifact, evidence: Mapping[str, Any] | None) -> Iterator
                 )
         yield "Log loss (lower is better), with its 95 % interval, and by how much this model differs on the same rows."
         yield ""
-        yield from _table(("", "rows", "log loss", "this model less it"), rows)
+        yield from _table(("", "rows", "log loss", "this model less that"), rows)
     named = {name: value for name, value in sorted(metrics.items()) if not name.startswith("ece")}
     shown = [
         (name.replace("_", " "), f"{value:,.0f}" if name == "rows" else f"{value:.4f}") for name, value in named.items()

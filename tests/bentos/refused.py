@@ -16,7 +16,7 @@ def enthrone(engine: Engine, damaged: Corruption, version: str) -> None:
     """Make it the champion under that version. The previous champion stays what it is."""
     huge = len(damaged.booster) > LARGEST_BOOSTER_BYTES
     values = {"target": TARGET, "version": version, "manifest": damaged.manifest, "sha256": damaged.sha256}
-    booster = "CAST(lpad('', :booster, 'x') AS bytea)" if huge else ":booster"
+    booster = "CAST(repeat('x', :booster) AS bytea)" if huge else ":booster"
     with engine.begin() as connection:
         connection.execute(_DETHRONE, values)
         connection.execute(

@@ -149,14 +149,16 @@ def test_a_damaged_challenger_stops_no_run(
     assert len(records.rows("SELECT FROM session_reschedule_predictions")) == 2
 
 
-def test_a_pair_is_logged_with_its_first_booking_as_the_nightly_run_sees_it(
+def test_a_pair_is_logged_with_its_first_booking_as_the_next_run_sees_it(
     engine: Engine, records: Records, settings: Settings
 ) -> None:
     save_two(engine, "match")
     tutor, other = records.tutor(1, age=30), records.tutor(2)
     mia, tom = records.student(1, age=11), records.student(2)
-    start(engine, "match")
-    records.execute(f"UPDATE shadow_runs SET started_at = '{days_ago(3).isoformat()}'")
+    save_two(engine, "reschedule")
+    for target, began in (("match", 3), ("reschedule", 10)):
+        start(engine, target)
+        records.execute(f"UPDATE shadow_runs SET started_at = '{days_ago(began)}' WHERE target = '{target}'")
     ahead = NOW + timedelta(days=4)
 
     def book(tutor: str, student: str, hours_ago: float, **more: Any) -> str:
@@ -171,13 +173,13 @@ def test_a_pair_is_logged_with_its_first_booking_as_the_nightly_run_sees_it(
     book(tutor, "somebody unknown here", 2)
     book(tutor, tom, -1)  # booked after the run
     champions = predict(engine, settings)
-    [row] = records.rows(LOGGED)
+    [row] = records.rows(f"{LOGGED} WHERE target = 'match'")
     assert row.session_id == first
     [block] = predict_blocks(read_people(engine, NOW, [mia], [tutor]), champions["match"])
     assert row.champion_probability == pytest.approx(block.probability[0], abs=1e-12)
     assert row.probability != row.champion_probability
     predict(engine, settings, NOW + timedelta(minutes=1))
-    assert len(records.rows(LOGGED)) == 1
+    assert len(records.rows(f"{LOGGED} WHERE target = 'match'")) == 1
 
 
 def test_starting_another_ends_the_one_before(engine: Engine, canary: list[str]) -> None:
