@@ -31,6 +31,7 @@ def pack_model(
     fitted: FittedPipeline,
     calibration: Calibration,
     development: pd.DataFrame,
+    X: NDArray[np.float64],
     *,
     search: Search,
     thresholds: RiskThresholds,
@@ -39,9 +40,8 @@ def pack_model(
     seed: int,
     origin: Origin,
 ) -> Artifact:
-    """The artifact of a pipeline fitted on `development` rows (features, `scheduled_time`, `label`, `weight`)."""
+    """The artifact of a pipeline that was fitted on a matrix X of the `development` rows (times, `label`, `weight`)."""
     booster = booster_bytes(fitted.booster)
-    X = development[list(features)].to_numpy(dtype=np.float64)
     labels = development["label"]
     return build_artifact(
         Manifest(

@@ -186,11 +186,9 @@ def train_model(
     require_trainable(frame, target)
     catalogue = (*features_of(target), *extra_features)
     features = tuple(feature.name for feature in catalogue)
-    parts = frame["part"].to_numpy()
-    development, test = frame[parts == "development"], frame[parts == "test"]
-    _require_both_classes(development, test, target)
-    X, y = _matrix(development, features)
-    X_test, y_test = _matrix(test, features)
+    development, X, y = _take_part(frame, "development", features)
+    test, X_test, y_test = _take_part(frame, "test", features)
+    _require_both_classes(y, y_test, target)
     weights, test_weights = weights_of(development), weights_of(test)
 
     folds = expanding_folds(RowTimes.of_frame(development), y, gap)
@@ -204,7 +202,7 @@ def train_model(
 
     def pack(metrics: Mapping[str, float]) -> Artifact:
         return pack_model(
-            target, features, fitted, calibration, development,
+            target, features, fitted, calibration, development, X,
             search=search, thresholds=thresholds, metrics=metrics, snapshot_sha256=snapshot_sha256, seed=seed,
             origin=origin or Origin(),
         )  # fmt: skip
@@ -216,7 +214,7 @@ def train_model(
         challenger=predictor.predict(X_test),
         rule=predict_by_rule(target, X_test, features),
         base_rate=np.full(len(y_test), mean_of(y, weights)),
-        champion=None if champion is None else _ask_champion(champion, test, threads),
+        champion=None if champion is None else _ask_champion(champion, frame, threads),
         comparable=_unseen_by(champion, test, gap),
         weights=test_weights,
     )
@@ -256,9 +254,9 @@ def train_model(
     )
 
 
-def _ask_champion(champion: Artifact, test: pd.DataFrame, threads: int) -> Float64:
+def _ask_champion(champion: Artifact, frame: pd.DataFrame, threads: int) -> Float64:
     """The champion's probabilities (n,) of the test rows, from the features that it knows."""
-    X, _ = _matrix(test, champion.manifest.features)
+    _, X, _ = _take_part(frame, "test", champion.manifest.features)
     return Predictor.from_artifact(champion, threads=threads).predict(X)
 
 
@@ -290,15 +288,19 @@ def _evaluate_champion(compared: NewestPart, thresholds: RiskThresholds, seed: i
     return evaluate(labels, compared.champion[compared.comparable], thresholds, seed=seed, weights=weights)
 
 
-def _matrix(rows: pd.DataFrame, features: tuple[str, ...]) -> tuple[Float64, Int8]:
-    return rows[list(features)].to_numpy(dtype=np.float64), rows["label"].to_numpy(dtype=np.int8)
+def _take_part(frame: pd.DataFrame, part: str, features: Sequence[str]) -> tuple[pd.DataFrame, Float64, Int8]:
+    """The times and weights of the rows of a part, their feature matrix (n, features), and their labels (n,)."""
+    rows = frame["part"].to_numpy() == part
+    named = frame.loc[rows, ["scheduled_time", "as_of", "label_known", "label", "weight"]]
+    X = frame.loc[rows, list(features)].to_numpy(dtype=np.float64)
+    return named, X, named["label"].to_numpy(dtype=np.int8)
 
 
-def _require_both_classes(development: pd.DataFrame, test: pd.DataFrame, target: str) -> None:
-    for name, rows in (("development", development), ("test", test)):
-        positives = int(rows["label"].sum())
-        if min(positives, len(rows) - positives) < FEWEST_OF_A_CLASS_IN_A_PART:
+def _require_both_classes(development: Int8, test: Int8, target: str) -> None:
+    for name, labels in (("development", development), ("test", test)):
+        positives = int(labels.sum())
+        if min(positives, len(labels) - positives) < FEWEST_OF_A_CLASS_IN_A_PART:
             raise UnfitDataError(
-                f"the {name} part for {target} holds {positives} positive of {len(rows)} rows; "
+                f"the {name} part for {target} holds {positives} positive of {len(labels)} rows; "
                 f"{FEWEST_OF_A_CLASS_IN_A_PART} of each class are needed: import more history and train again"
             )
