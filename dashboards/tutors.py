@@ -22,6 +22,7 @@ from dashboards.views.tiles import render_tiles, show_tiles, summary_tiles
 from dashboards.views.tutor_detail import render_tutor
 from dashboards.views.tutor_table import TUTOR_COLUMNS, show_tutor_rows
 from features.catalogue_tutor import HIGH_RISK_PERCENT
+from scoring.shrinkage import RatePrior, read_prior
 from scoring.tutor_history import compute_rate_history
 from scoring.tutor_list import (
     ListedTutor,
@@ -32,7 +33,7 @@ from scoring.tutor_list import (
     list_tutors,
     summarise_tutors,
 )
-from scoring.tutor_page import TutorQuery
+from scoring.tutor_page import LIKELY, TutorQuery
 
 PAGE_SIZE: Final = 10
 LINKED: Final = "tutor"  # the parameter of the address that links in mails name a tutor by
@@ -52,6 +53,7 @@ class _TutorsPage:
         self._engine = engine
         self._live = live
         self._drawn: dict[str, Any] = {}
+        self._prior: RatePrior | None = None
         self._chosen = ""
         self._linked = b"".join(pn.state.session_args.get(LINKED, [])[:1]).decode(errors="replace")
         self._astray = pmui.Alert(
@@ -71,7 +73,7 @@ class _TutorsPage:
             label="Tutors with their reschedule rates",
             columns=TUTOR_COLUMNS,
             page_size=PAGE_SIZE,
-            sort={"by": "reschedule_rate_30d", "order": "desc"},
+            sort={"by": LIKELY, "order": "desc"},
             sizing_mode="stretch_width",
             margin=0,
         )
@@ -121,6 +123,7 @@ class _TutorsPage:
             self._page.refresh()
 
     def _load(self) -> None:
+        self._prior = self._live.share(read_prior)
         if self._linked:
             self._follow_link()
         summary = self._live.share(summarise_tutors)
@@ -150,7 +153,7 @@ class _TutorsPage:
         last = max(ceil(page.total / table.page_size) - 1, 0)
         if table.page > last:  # fewer tutors than when this page was turned to
             table.page, page = last, self._list(last)
-        table.param.update(rows=show_tutor_rows(page.tutors), total=page.total, visible=page.total > 0)
+        table.param.update(rows=show_tutor_rows(page.tutors, self._prior), total=page.total, visible=page.total > 0)
         update_notice(self._no_match, None if page.total else NO_MATCH)
         return page.tutors
 
@@ -158,13 +161,16 @@ class _TutorsPage:
         return list_tutors(self._engine, self._query(page))
 
     def _query(self, page: int = 0) -> TutorQuery:
+        """What is asked for; by the plain rate as long as too few tutors have sessions for a likely one."""
+        sort_by = self._table.sort["by"]
         return TutorQuery(
             risk_status=RISKS[self._risk.value],
-            sort_by=self._table.sort["by"],
+            sort_by="reschedule_rate_30d" if sort_by == LIKELY and self._prior is None else sort_by,
             sort_order=self._table.sort["order"],
             search=self._search.value_input.replace("\0", ""),
             limit=self._table.page_size,
             offset=page * self._table.page_size,
+            prior=self._prior,
         )
 
     def _load_detail(self, listed: list[ListedTutor], summary: TutorSummary) -> None:

@@ -13,6 +13,7 @@ from typing import Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from modelling.bands import Bands
 from modelling.calibrator import Calibrator
 from tqs.errors import ModelError
 
@@ -90,6 +91,7 @@ class Manifest(_Part):
     golden: Golden
     metrics: dict[str, float]
     libraries: dict[str, str]
+    bands: Bands | None = None  # models that were saved before there were any have none
 
     @model_validator(mode="after")
     def _check_sizes(self) -> Self:

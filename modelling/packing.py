@@ -14,6 +14,7 @@ import xgboost
 from numpy.typing import NDArray
 
 from modelling.artifact import Artifact, BoosterFile, Golden, Manifest, Thresholds, Training, build_artifact
+from modelling.bands import Bands
 from modelling.calibration import Calibration
 from modelling.calibrator import Calibrator, apply_calibrator
 from modelling.origin import Origin
@@ -39,6 +40,7 @@ def pack_model(
     snapshot_sha256: str,
     seed: int,
     origin: Origin,
+    bands: Bands | None = None,
 ) -> Artifact:
     """The artifact of a pipeline that was fitted on a matrix X of the `development` rows (times, `label`, `weight`)."""
     booster = booster_bytes(fitted.booster)
@@ -68,6 +70,7 @@ def pack_model(
             golden=_golden_rows(X, fitted, calibration.calibrator),
             metrics=dict(metrics),
             libraries={"python": platform.python_version(), "xgboost": xgboost.__version__, "numpy": np.__version__},
+            bands=bands,
         ),
         booster,
     )

@@ -18,6 +18,7 @@ from features.catalogue import features_of
 from features.feature import Feature
 from features.table import require_trainable
 from modelling.artifact import Artifact
+from modelling.bands import Bands, measure_bands
 from modelling.calibration import Calibration, choose_calibration
 from modelling.evaluation import Evaluation, evaluate, evaluate_groups, log_losses, rule_losses
 from modelling.fallback import predict_by_rule
@@ -200,11 +201,11 @@ def train_model(
     calibration = choose_calibration(unseen, [y[fold.score] for fold in folds], weights_by_fold(weights, folds))
     fitted = fit_pipeline(X, y, search.parameters, trees=search.trees, seed=seed, threads=1, weights=weights)
 
-    def pack(metrics: Mapping[str, float]) -> Artifact:
+    def pack(metrics: Mapping[str, float], bands: Bands | None = None) -> Artifact:
         return pack_model(
             target, features, fitted, calibration, development, X,
             search=search, thresholds=thresholds, metrics=metrics, snapshot_sha256=snapshot_sha256, seed=seed,
-            origin=origin or Origin(),
+            origin=origin or Origin(), bands=bands,
         )  # fmt: skip
 
     predictor = Predictor.from_artifact(pack({}), threads=threads)
@@ -235,10 +236,14 @@ def train_model(
         weights=test_weights,
         doubts=_doubt_labels(champion, mean_of(y, weights), compared),
     )
+    told = np.ones(len(y_test), dtype=np.bool_) if compared.weights is None else compared.weights > 0
     losses = {f"{name}_log_loss": loss for name, loss in compared.log_losses().items() if name != "challenger"}
     return TrainedModel(
         target=target,
-        artifact=pack(evaluation.as_metrics() | losses),
+        artifact=pack(
+            evaluation.as_metrics() | losses,
+            measure_bands(y_test[told], compared.challenger[told], compared.scheduled[told]),
+        ),
         search=search,
         calibration=calibration,
         test=compared,

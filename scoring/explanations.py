@@ -60,6 +60,25 @@ def explain_predictions(
     return [[one for one in row if one.effect != 0] for row in found]
 
 
+def explain_risky(
+    model: ServedModel, X: Float64, probabilities: Float64, known: Bool
+) -> list[list[Contribution] | None]:
+    """For each row as `explain_predictions`, None where the risk is low or the rule answers, a number on its own.
+
+    Most rows are of low risk, and nobody is told why those are what they are unless it is asked for.
+
+    probabilities: what the model says of the rows (n,).
+    """
+    risky = np.flatnonzero(model.risk_codes(probabilities))
+    found: list[list[Contribution] | None] = [None] * len(X)
+    if model.predictor is not None and len(risky):
+        for row, why in zip(
+            risky.tolist(), explain_predictions(model.predictor, X[risky], known=known[risky]), strict=True
+        ):
+            found[row] = why
+    return found
+
+
 def explain_match_rule(X: Float64, known: Bool | None = None) -> list[list[Contribution]]:
     """For each pair of a feature matrix (n, 17) the parts of the rule churn = 1 − compatibility, largest first.
 

@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import numpy as np
 from sqlalchemy import Engine, select
 
 from access.audit import record_action
 from features.catalogue import names_of
 from modelling.risk import RISK_LEVELS
-from records.columns import Bool, Sessions
 from records.tables import sessions
 from records.upcoming import read_upcoming
-from scoring.explanations import Contribution, explain_predictions
+from scoring.explanations import Contribution, explain_predictions, explain_risky
 from scoring.models import ServedModel
 from scoring.session_store import store_explained
-from scoring.sessions import upcoming_features
+from scoring.sessions import told_features, upcoming_features
 from tqs.errors import NotFoundError, QueryError
 
 
@@ -48,7 +46,8 @@ def predict_session(
     timezone: str = "UTC",
     actor: str,
 ) -> SessionPrediction:
-    """Predict a session as of `now` and store it with its contributions: else as `predict_upcoming` does.
+    """Predict a session as of `now` and store it with its contributions, low as its risk may be; else as
+    `predict_upcoming` does.
 
     How probable a no-show is, is predicted and stored as well, from the same features.
 
@@ -70,10 +69,11 @@ def predict_session(
         upcoming = read_upcoming(connection, now, ids=[session_id])
         X = upcoming_features(upcoming, now, timezone)
         probabilities = model.predict(X)
-        known = _told_features(upcoming.sessions)
+        known = told_features(upcoming.sessions)
         contributions = [[]] if model.predictor is None else explain_predictions(model.predictor, X, known=known)
         store_explained(connection, model, upcoming.sessions, X, probabilities, now, contributions)
-        store_explained(connection, other, upcoming.sessions, X, other.predict(X), now)
+        missed = other.predict(X)
+        store_explained(connection, other, upcoming.sessions, X, missed, now, explain_risky(other, X, missed, known))
         record_action(connection, actor, "predict session", str(session_id), {"model_version": model.version})
     return SessionPrediction(
         session_id=session_id,
@@ -104,11 +104,3 @@ def require_ahead(session_id: UUID, status: str, scheduled_time: datetime, now: 
             f"session {session_id} is past, it was to start at {scheduled_time.isoformat()}; "
             "GET /api/upcoming-sessions lists those ahead"
         )
-
-
-def _told_features(ahead: Sessions) -> Bool:
-    """Where the features of sessions hold a value that was told (n, 24), not the default in the place of one."""
-    names = names_of("reschedule")
-    told = np.ones((len(ahead), len(names)), dtype=np.bool_)
-    told[:, names.index("session_duration_minutes")] = np.isfinite(ahead.duration)
-    return told

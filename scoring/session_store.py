@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import datetime
 from typing import Final
 
@@ -19,15 +18,25 @@ from records.columns import Float64, Sessions
 from scoring.explanations import Contribution
 from scoring.models import ServedModel
 
+Reasons = Sequence[Sequence[Contribution] | None]
+
 
 def store_predictions(
-    connection: Connection, model: ServedModel, sessions: Sessions, X: Float64, probabilities: Float64, now: datetime
+    connection: Connection,
+    model: ServedModel,
+    sessions: Sessions,
+    X: Float64,
+    probabilities: Float64,
+    now: datetime,
+    contributions: Reasons | None = None,
 ) -> int:
     """Store what `model` says of many sessions as of `now`; the number of rows that were new or changed.
 
-    A row is rewritten, and loses its contributions, where its model version, probability, risk level or any feature
-    changed. One that was made as of a later moment stays, and none is written for a session that was moved or is
-    not scheduled any more.
+    A row is rewritten, and loses the contributions that it had, where its model version, probability, risk level or any
+    feature changed. One that was made as of a later moment stays, and none is written for a session that was moved or
+    is not scheduled any more. Of what is rewritten the first prediction of each day is kept as a former one.
+
+    contributions: of each session, stored with it; None, of all or of one, leaves those of a row that stays as it is.
     """
     connection.exec_driver_sql(f"CREATE TEMP TABLE staged ({_FIELDS}) ON COMMIT DROP")
     columns: dict[str, BulkColumn] = {
@@ -37,7 +46,9 @@ def store_predictions(
         "risk_level": Words(model.risk_codes(probabilities), RISK_LEVELS),
     }
     copy_rows(connection, "staged", columns | {name: X[:, j] for j, name in enumerate(_FEATURES)})
-    written = connection.execute(_FROM_TABLE, _values(model, now)).rowcount
+    found = dict(zip(uuid_texts(sessions.id), _to_json(contributions), strict=True)) if contributions else {}
+    reasons = {key: why for key, why in found.items() if why is not None}
+    written = connection.execute(_FROM_TABLE, {**_values(model, now), "reasons": json.dumps(reasons)}).rowcount
     connection.exec_driver_sql("DROP TABLE staged")
     return written
 
@@ -49,14 +60,11 @@ def store_explained(
     X: Float64,
     probabilities: Float64,
     now: datetime,
-    contributions: Sequence[Sequence[Contribution]] | None = None,
+    contributions: Reasons | None = None,
 ) -> int:
-    """As `store_predictions` for a few sessions, without a table to stage them in.
-
-    contributions: of each session, stored with it; None leaves those of a row that stays as it is.
-    """
+    """As `store_predictions` for a few sessions, without a table to stage them in."""
     levels = model.risk_codes(probabilities).tolist()
-    reasons = [None] * len(X) if contributions is None else [[asdict(one) for one in row] for row in contributions]
+    reasons = _to_json(contributions or [None] * len(X))
     rows = [
         {
             "session_id": key,
@@ -79,6 +87,15 @@ def store_explained(
     return connection.execute(_FROM_JSON, {**_values(model, now), "rows": json.dumps(rows)}).rowcount
 
 
+def _to_json(contributions: Reasons) -> list[list[dict[str, object]] | None]:
+    return [
+        None
+        if row is None
+        else [{"feature": c.feature, "value": c.value, "effect": c.effect, "phrase": c.phrase} for c in row]
+        for row in contributions
+    ]
+
+
 def _values(model: ServedModel, now: datetime) -> dict[str, object]:
     return {"target": model.target, "version": model.version, "fallback": model.fallback, "now": now}
 
@@ -90,33 +107,53 @@ _FIELDS: Final = ", ".join(
         "scheduled_time timestamptz",
         "probability float8",
         "risk_level text",
-        "contributions jsonb",
         *(f"{name} float8" for name in _FEATURES),
     )
 )
 _JSON: Final = ", ".join(f"'{name}', {name}" for name in _FEATURES)
 
 
-def _upsert(staged: str) -> TextClause:
+_FORMER_FEATURES: Final = ", ".join(f"(old.features_json->>'{name}')::float8" for name in _FEATURES)
+
+
+def _upsert(staged: str, contributions: str) -> TextClause:
     return text(
         f"""
         WITH new AS MATERIALIZED (
-            SELECT n.session_id, s.tutor_id, n.scheduled_time, n.probability, n.risk_level, n.contributions,
+            SELECT n.session_id, s.tutor_id, n.scheduled_time, n.probability, n.risk_level,
+                {contributions} AS contributions,
                 jsonb_build_object({_JSON}) AS features_json
             FROM {staged} JOIN sessions s ON s.id = n.session_id
                 AND s.status = 'scheduled' AND s.scheduled_time = n.scheduled_time  -- some ended or moved meanwhile
+        ), changed AS MATERIALIZED (
+            SELECT new.*, old.id AS old_id, (old.predicted_at AT TIME ZONE 'UTC')::date AS old_day
+            FROM new
+            LEFT JOIN session_reschedule_predictions old ON old.session_id = new.session_id AND old.target = :target
+            WHERE old.id IS NULL
+                OR (old.model_version, old.probability, old.risk_level, old.features_json)
+                    IS DISTINCT FROM (:version, new.probability, new.risk_level, new.features_json)
+                OR (new.contributions IS NOT NULL AND old.contributions IS DISTINCT FROM new.contributions)
+        ), former AS (
+            INSERT INTO former_predictions
+                (session_id, target, day, scheduled_time, probability, model_version, predicted_at, features)
+            SELECT old.session_id, old.target, old_day, old.scheduled_time, old.probability, old.model_version,
+                old.predicted_at, ARRAY[{_FORMER_FEATURES}]
+            FROM (
+                SELECT old_id, old_day FROM changed WHERE old_day IS NOT NULL AND NOT EXISTS (
+                    SELECT FROM former_predictions f
+                    WHERE f.session_id = changed.session_id AND f.target = :target AND f.day = old_day)
+                OFFSET 0  -- most have theirs, and are not looked up
+            ) changed JOIN session_reschedule_predictions old ON old.id = old_id
+            WHERE old.predicted_at < :now
+            ORDER BY old.session_id
+            ON CONFLICT DO NOTHING
         )
         INSERT INTO session_reschedule_predictions AS stored (session_id, scheduled_time, target, probability,
             risk_level, model_version, fallback, predicted_at, features_json, contributions)
-        SELECT new.session_id, new.scheduled_time, :target, new.probability, new.risk_level, :version, :fallback, :now,
-            new.features_json, new.contributions
-        FROM new
-        LEFT JOIN session_reschedule_predictions old ON old.session_id = new.session_id AND old.target = :target
-        WHERE old.id IS NULL
-            OR (old.model_version, old.probability, old.risk_level, old.features_json)
-                IS DISTINCT FROM (:version, new.probability, new.risk_level, new.features_json)
-            OR (new.contributions IS NOT NULL AND old.contributions IS DISTINCT FROM new.contributions)
-        ORDER BY new.tutor_id, new.session_id  -- a tutor's are renewed together, so they lie together
+        SELECT session_id, scheduled_time, :target, probability, risk_level, :version, :fallback, :now,
+            features_json, contributions
+        FROM changed
+        ORDER BY tutor_id, session_id  -- a tutor's are renewed together, so they lie together
         ON CONFLICT (session_id, target) DO UPDATE SET scheduled_time = excluded.scheduled_time,
             probability = excluded.probability, risk_level = excluded.risk_level,
             model_version = excluded.model_version, fallback = excluded.fallback,
@@ -127,5 +164,7 @@ def _upsert(staged: str) -> TextClause:
     )
 
 
-_FROM_TABLE: Final = _upsert("staged n")
-_FROM_JSON: Final = _upsert(f"jsonb_to_recordset(CAST(:rows AS jsonb)) AS n ({_FIELDS})")
+_FROM_TABLE: Final = _upsert("staged n", "CAST(:reasons AS jsonb) -> n.session_id::text")
+_FROM_JSON: Final = _upsert(
+    f"jsonb_to_recordset(CAST(:rows AS jsonb)) AS n ({_FIELDS}, contributions jsonb)", "n.contributions"
+)

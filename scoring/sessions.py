@@ -12,10 +12,12 @@ import numpy as np
 from sqlalchemy import Connection, Engine
 
 from access.audit import record_action
+from features.catalogue import names_of
 from features.matrix import session_features_from_past
-from records.columns import Float64
+from records.columns import Bool, Float64, Sessions
 from records.locking import run_alone
 from records.upcoming import Upcoming, read_upcoming
+from scoring.explanations import explain_risky
 from scoring.extraction import microseconds
 from scoring.models import ServedModel
 from scoring.prediction_report import PredictionReport, report_predictions
@@ -51,10 +53,10 @@ def predict_upcoming(
     """Predict `targets` for all sessions still scheduled that start in (now, now + days], as of `now`; one report each.
 
     A prediction is stored once per session and target, with the features that it was made from and `predicted_at`,
-    their as_of. It is rewritten where its model version, probability, risk level or any feature changed, unless it was
-    made as of a later moment than `now`. Features such as hours_until_session change with every `now`: a run of
-    another moment rewrites all of them, one of the same moment only what differs. Those of sessions that are over stay
-    as they are: history.
+    their as_of, and where its risk is not low with what moved it most. It is rewritten where its model version,
+    probability, risk level or any feature changed, unless it was made as of a later moment than `now`. Features such as
+    hours_until_session change with every `now`: a run of another moment rewrites all of them, one of the same moment
+    only what differs. Those of sessions that are over stay as they are: history.
 
     shadows: challengers that run in shadow; what they say of a session is stored beside it the first time.
     """
@@ -109,9 +111,12 @@ def predict_tutors_sessions(
     if len(upcoming):
         X = upcoming_features(upcoming, now, timezone)
         store = store_explained if len(upcoming) <= FEW else store_predictions
+        known = told_features(upcoming.sessions)
         for target in SESSION_TARGETS:
             model = models[target]
-            store(connection, model, upcoming.sessions, X, model.predict(X), now)
+            probabilities = model.predict(X)
+            why = explain_risky(model, X, probabilities, known)
+            store(connection, model, upcoming.sessions, X, probabilities, now, why)
     return len(upcoming)
 
 
@@ -119,6 +124,14 @@ def upcoming_features(upcoming: Upcoming, now: datetime, timezone: str) -> Float
     """The feature matrix (n, 24) of the n sessions ahead as of `now`."""
     as_of = np.full(len(upcoming), microseconds([now])[0])
     return session_features_from_past(upcoming.past, upcoming.sessions, as_of, timezone)
+
+
+def told_features(ahead: Sessions) -> Bool:
+    """Where the features of sessions hold a value that was told (n, 24), not the default in the place of one."""
+    names = names_of("reschedule")
+    told = np.ones((len(ahead), len(names)), dtype=np.bool_)
+    told[:, names.index("session_duration_minutes")] = np.isfinite(ahead.duration)
+    return told
 
 
 # Lists are read from indexes alone where vacuum has seen the rows, which else happens days after they were written.
@@ -132,9 +145,11 @@ def _store(
     connection: Connection, models: Sequence[ServedModel], upcoming: Upcoming, X: Float64, now: datetime
 ) -> list[PredictionReport]:
     probabilities = [model.predict(X) for model in models]
+    known = told_features(upcoming.sessions)
+    reasons = [explain_risky(model, X, p, known) for model, p in zip(models, probabilities, strict=True)]
     run_alone(connection, "predict sessions")
     reports = []
-    for model, probability in zip(models, probabilities, strict=True):
-        written = store_predictions(connection, model, upcoming.sessions, X, probability, now)
+    for model, probability, why in zip(models, probabilities, reasons, strict=True):
+        written = store_predictions(connection, model, upcoming.sessions, X, probability, now, why)
         reports.append(report_predictions(model, computed=len(X), written=written))
     return reports

@@ -66,7 +66,7 @@ class TutorSummary:
 def list_tutors(engine: Engine, query: TutorQuery) -> TutorPage:
     """The page of the active tutors that is asked for, with their scores."""
     page, count = (text(sql.format(**_BINDS)) for sql in (select_tutors(query, _COLUMNS), count_tutors(query)))
-    values = {"limit": query.limit, "offset": query.offset, "search": query.search}
+    values = {"limit": query.limit, "offset": query.offset, "search": query.search, **_prior_values(query)}
     with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as connection:
         rows = connection.execute(page, values).all()
         total = connection.execute(count, values).scalar_one()
@@ -84,7 +84,7 @@ def find_place(engine: Engine, query: TutorQuery, tutor_id: UUID) -> int | None:
     """How many tutors come before this one among all that match, whatever the limit; None where it does not match."""
     place = text(locate_tutor(query).format(**_BINDS))
     with engine.connect() as connection:
-        before: int | None = connection.scalar(place, {"id": tutor_id, "search": query.search})
+        before: int | None = connection.scalar(place, {"id": tutor_id, "search": query.search, **_prior_values(query)})
     return before
 
 
@@ -126,8 +126,14 @@ def summarise_tutors(engine: Engine) -> TutorSummary:
 
 
 _COLUMNS: Final = tuple(field.name for field in fields(ListedTutor))
-_BINDS: Final = {name: f":{name}" for name in ("limit", "offset", "search")}
+_BINDS: Final = {name: f":{name}" for name in ("limit", "offset", "search", "prior_reschedules", "prior_sessions")}
 _SUMMED: Final = ("total_sessions_30d", "tutor_reschedules_30d", "total_sessions_90d", "tutor_reschedules_90d")
+
+
+def _prior_values(query: TutorQuery) -> dict[str, float]:
+    if query.prior is None:
+        return {}
+    return {"prior_reschedules": query.prior.reschedules, "prior_sessions": query.prior.sessions}
 
 
 def _with_scores() -> Any:

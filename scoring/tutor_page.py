@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from records.json_sql import json_columns, json_list, json_object
+from scoring.shrinkage import RatePrior
 from tqs.errors import QueryError
 
 RISK_STATUSES: Final = ("all", "high_risk", "low_risk")
 SORTS: Final = ("reschedule_rate_30d", "total_sessions_30d", "name")
+LIKELY: Final = "likely_rate_30d"  # what to sort by besides, where the prior of the rates is given
 SORT_ORDERS: Final = ("asc", "desc")
 MAX_LIMIT: Final = 1_000
 ANSWERED: Final = (
@@ -34,7 +36,8 @@ class TutorQuery:
     """The tutors `offset` to `offset + limit` of those asked for.
 
     Nulls come last in either order, ties are broken by id, names compare by code point. `search` is looked for in
-    name and e-mail whatever the case, and means itself: `%` and `_` are letters like any other.
+    name and e-mail whatever the case, and means itself: `%` and `_` are letters like any other. With a `prior` they can
+    be sorted by the rate of 30 days as it is likely to be (`scoring.shrinkage`).
 
     Raises
     ------
@@ -50,10 +53,11 @@ class TutorQuery:
     search: str = ""
     limit: int = 100
     offset: int = 0
+    prior: RatePrior | None = None
 
     def __post_init__(self) -> None:
         _check_choice("risk_status", self.risk_status, RISK_STATUSES)
-        _check_choice("sort_by", self.sort_by, SORTS)
+        _check_choice("sort_by", self.sort_by, SORTS if self.prior is None else (*SORTS, LIKELY))
         _check_choice("sort_order", self.sort_order, SORT_ORDERS)
         if not 1 <= self.limit <= MAX_LIMIT:
             raise QueryError(f"limit is {self.limit}; it can be 1 to {MAX_LIMIT:,}")
@@ -77,8 +81,11 @@ def answer_tutors(query: TutorQuery) -> tuple[str, tuple[Any, ...]]:
 
 
 def select_tutors(query: TutorQuery, columns: Sequence[str]) -> str:
-    """SQL of the page's rows with these columns, in order; {limit}, {offset} and {search} stand for its parameters."""
-    page = _sorted_ids(query) if query.search or query.sort_by == "name" else _walked_ids(query)
+    """SQL of the page's rows with these columns, in order; {limit}, {offset} and {search} stand for its parameters.
+
+    {prior_reschedules} and {prior_sessions} do where it is sorted by LIKELY.
+    """
+    page = _sorted_ids(query) if query.search or query.sort_by in ("name", LIKELY) else _walked_ids(query)
     return f"""
         SELECT {_list(columns)} FROM ({page}) page
         JOIN tutors t ON t.id = page.id LEFT JOIN tutor_scores s ON s.tutor_id = t.id
@@ -105,11 +112,14 @@ def select_tutor(columns: Sequence[str]) -> str:
 
 
 _TUTORS: Final = "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"
+# The posterior mean of `scoring.shrinkage.likely_rates`; null without a session.
+_LIKELY_RATE: Final = """(s.tutor_reschedules_30d + CAST({prior_reschedules} AS float8))
+            / (nullif(s.total_sessions_30d, 0) + CAST({prior_sessions} AS float8))"""
 _NAMES: Final = ('t.name COLLATE "default"', "t.email")  # the collation of names, "C", knows no case but that of ASCII
 
 
 def _sorted_ids(query: TutorQuery) -> str:
-    """By name, whose index holds the active ones; or by whatever where a search looks at each of them in any case."""
+    """By name, whose index holds the active ones; or by whatever where each of them is looked at in any case."""
     return f"""
         SELECT t.id FROM {_TUTORS} WHERE t.is_active{_risk(query)}{_search(query)}
         ORDER BY {_order(query)} LIMIT {{limit}} OFFSET {{offset}}"""
@@ -138,6 +148,8 @@ def _walked_ids(query: TutorQuery) -> str:
 def _order(query: TutorQuery) -> str:
     if query.sort_by == "name":
         return f"t.name {query.sort_order}, t.id"
+    if query.sort_by == LIKELY:
+        return f"{_LIKELY_RATE} {query.sort_order} NULLS LAST, t.id"
     return f"s.{query.sort_by} {query.sort_order} NULLS LAST, t.id"
 
 

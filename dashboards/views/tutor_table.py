@@ -1,4 +1,4 @@
-"""The list of tutors: rates of 7, 30 and 90 days, sessions, trend and flag."""
+"""The list of tutors: rates of 7, 30 and 90 days, the likely rate, sessions, trend and flag."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Final
 from dashboards.components.data_table import Cell, TableColumn, TableRow
 from dashboards.formats import NOTHING, format_count, format_percent, format_points
 from features.catalogue_tutor import HIGH_RISK_PERCENT
+from scoring.shrinkage import FEW_SESSIONS, RatePrior, likely_rates
 from scoring.tutor_list import ListedTutor
+from scoring.tutor_page import LIKELY
 
 BAR_FULL_PERCENT: Final = 50.0  # the rate that fills the bar under it
 STEADY_POINTS: Final = 0.01  # a trend smaller than a percentage point is none
@@ -23,13 +25,26 @@ TUTOR_COLUMNS: Final[list[TableColumn]] = [
         "numeric": True,
         "sortable": True,
     },
-    {"key": "trend", "title": "Trend", "help": "Rate of 7 days minus rate of 30 days, percentage points"},
+    {
+        "key": LIKELY,
+        "title": "Likely",
+        "help": "Rate of 30 days as it is likely to be: drawn towards that of all tutors, the more so the fewer "
+        "sessions; below it the interval that holds it in 9 of 10 cases",
+        "numeric": True,
+        "sortable": True,
+    },
+    {
+        "key": "trend",
+        "title": "Trend",
+        "help": "Rate of 7 days minus rate of 30 days, percentage points",
+        "hidden_below": 480,
+    },
     {"key": "reschedule_rate_7d", "title": "7 days", "numeric": True, "hidden_below": 720},
     {"key": "reschedule_rate_90d", "title": "90 days", "numeric": True, "hidden_below": 720},
     {
         "key": "total_sessions_30d",
         "title": "Sessions",
-        "help": "Sessions of the last 30 days",
+        "help": f"Sessions of the last 30 days; few: less than {FEW_SESSIONS}",
         "numeric": True,
         "sortable": True,
         "hidden_below": 560,
@@ -37,9 +52,22 @@ TUTOR_COLUMNS: Final[list[TableColumn]] = [
 ]
 
 
-def show_tutor_rows(tutors: Sequence[ListedTutor]) -> list[TableRow]:
-    """One row a tutor, cells by the keys of TUTOR_COLUMNS."""
-    return [{"id": str(tutor.id), "cells": _show_cells(tutor)} for tutor in tutors]
+def show_tutor_rows(tutors: Sequence[ListedTutor], prior: RatePrior | None) -> list[TableRow]:
+    """One row a tutor, cells by the keys of TUTOR_COLUMNS; without a prior no rate is known to be likely."""
+    return [{"id": str(tutor.id), "cells": _show_cells(tutor, prior)} for tutor in tutors]
+
+
+def show_likely(tutor: ListedTutor, prior: RatePrior | None) -> Cell:
+    """The likely rate with its interval; quiet where the tutor has few sessions of the 30 days."""
+    reschedules, sessions = tutor.tutor_reschedules_30d, tutor.total_sessions_30d
+    if prior is None or reschedules is None or not sessions:
+        return {"text": NOTHING, "tone": "quiet"}
+    likely = likely_rates(prior, [reschedules], [sessions])
+    return {
+        "text": format_percent(100 * float(likely.rate[0])),
+        "detail": f"{100 * likely.low[0]:.0f}–{100 * likely.high[0]:.0f}%",
+        "tone": "quiet" if likely.few[0] else "plain",
+    }
 
 
 def show_flag(tutor: ListedTutor) -> Cell:
@@ -62,16 +90,23 @@ def show_trend(trend: float | None) -> Cell:
     return {"text": format_points(trend), "icon": "trending_down", "tone": "good"}
 
 
-def _show_cells(tutor: ListedTutor) -> dict[str, Cell]:
+def _show_cells(tutor: ListedTutor, prior: RatePrior | None) -> dict[str, Cell]:
     return {
         "name": {"text": tutor.name, "detail": tutor.email or ""},
         "flag": show_flag(tutor),
         "reschedule_rate_30d": _show_rate_with_bar(tutor),
+        LIKELY: show_likely(tutor, prior),
         "trend": show_trend(tutor.reschedule_trend),
         "reschedule_rate_7d": {"text": format_percent(tutor.reschedule_rate_7d)},
         "reschedule_rate_90d": {"text": format_percent(tutor.reschedule_rate_90d)},
-        "total_sessions_30d": {"text": format_count(tutor.total_sessions_30d)},
+        "total_sessions_30d": _show_sessions(tutor.total_sessions_30d),
     }
+
+
+def _show_sessions(sessions: int | None) -> Cell:
+    if sessions and sessions < FEW_SESSIONS:
+        return {"text": format_count(sessions), "detail": "few"}
+    return {"text": format_count(sessions)}
 
 
 def _show_rate_with_bar(tutor: ListedTutor) -> Cell:

@@ -24,6 +24,7 @@ from records.tables.reminders import automatic_reminders, reminder_arms
 from records.tables.runs import training_runs
 from records.tables.scoring import (
     explanations,
+    former_predictions,
     match_predictions,
     session_reschedule_predictions,
     tutor_score_history,
@@ -38,6 +39,7 @@ __all__ = [
     "drift_reports",
     "email_reports",
     "explanations",
+    "former_predictions",
     "import_rejects",
     "imports",
     "interventions",

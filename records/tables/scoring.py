@@ -15,7 +15,7 @@ from sqlalchemy import (
     Text,
     Uuid,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from records.tables.base import between, created_updated, metadata, moment, one_of, uuid_key
 
@@ -116,7 +116,7 @@ session_reschedule_predictions = Table(
     Column("fallback", Boolean, nullable=False),
     moment("predicted_at"),
     Column("features_json", JSONB, nullable=False),
-    Column("contributions", JSONB),  # null: not asked for yet
+    Column("contributions", JSONB),  # null: of low risk and not asked for yet
     *created_updated(),
     between("probability", 0, 1),
     one_of("risk_level", RISK_LEVELS),
@@ -136,6 +136,22 @@ Index(
     session_reschedule_predictions.c.session_id,
     postgresql_include=["probability", "risk_level"],
     postgresql_where=session_reschedule_predictions.c.target == "reschedule",
+)
+
+# The first prediction of each day (UTC) that a later one took the place of, until the session is long over.
+former_predictions = Table(
+    "former_predictions",
+    metadata,
+    Column("session_id", Uuid, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("target", Text, primary_key=True),
+    Column("day", Date, primary_key=True),
+    moment("scheduled_time"),
+    Column("probability", Double, nullable=False),
+    Column("model_version", Text, nullable=False),
+    moment("predicted_at"),
+    Column("features", ARRAY(Double), nullable=False),  # in the catalogue's order, which a model shares or is refused
+    between("probability", 0, 1),
+    one_of("target", ("reschedule", "no_show")),
 )
 
 # An explanation depends on its key alone (SHA-256 of all that it was written from), so similar pairs share one.

@@ -4,12 +4,15 @@ from dataclasses import replace
 from uuid import UUID
 
 import pytest
+from scipy.stats import beta
 
 from dashboards.views.tutor_detail import render_tutor
-from dashboards.views.tutor_table import TUTOR_COLUMNS, show_flag, show_trend, show_tutor_rows
+from dashboards.views.tutor_table import TUTOR_COLUMNS, show_flag, show_likely, show_trend, show_tutor_rows
+from scoring.shrinkage import RatePrior
 from scoring.tutor_list import ListedTutor
-from scoring.tutor_page import SORTS
+from scoring.tutor_page import LIKELY, SORTS
 
+PRIOR = RatePrior(reschedules=2.0, sessions=16.0)
 TUTOR = ListedTutor(
     id=UUID(int=1),
     name="Ada",
@@ -28,13 +31,14 @@ TUTOR = ListedTutor(
 
 
 def test_a_row_in_words_and_figures() -> None:
-    (row,) = show_tutor_rows([TUTOR])
+    (row,) = show_tutor_rows([TUTOR], PRIOR)
 
     assert row["id"] == "00000000-0000-0000-0000-000000000001"
     assert {key: cell["text"] for key, cell in row["cells"].items()} == {
         "name": "Ada",
         "flag": "High",
         "reschedule_rate_30d": "40.0%",
+        "likely_rate_30d": "39.6%",  # 482 of 1,216
         "trend": "+10.0 pp",
         "reschedule_rate_7d": "50.0%",
         "reschedule_rate_90d": "–",
@@ -46,7 +50,25 @@ def test_a_row_in_words_and_figures() -> None:
 
 
 def test_what_can_be_sorted_is_what_the_list_sorts_by() -> None:
-    assert {column["key"] for column in TUTOR_COLUMNS if column.get("sortable")} == set(SORTS)
+    assert {column["key"] for column in TUTOR_COLUMNS if column.get("sortable")} == {*SORTS, LIKELY}
+
+
+def test_the_rate_of_few_sessions_is_marked_and_drawn_towards_that_of_all() -> None:
+    (row,) = show_tutor_rows([replace(TUTOR, tutor_reschedules_30d=1, total_sessions_30d=2)], PRIOR)
+    likely, sessions = row["cells"][LIKELY], row["cells"]["total_sessions_30d"]
+    low, high = beta(3, 15).interval(0.9)  # 2 of 16, and 1 of 2
+    assert (likely["text"], likely["detail"], likely["tone"]) == (
+        "16.7%",
+        f"{100 * low:.0f}–{100 * high:.0f}%",
+        "quiet",
+    )
+    assert sessions == {"text": "2", "detail": "few"}
+
+
+@pytest.mark.parametrize("counts", [(None, None), (0, 0)])
+def test_without_a_session_no_rate_is_likely(counts: tuple[int | None, int | None]) -> None:
+    tutor = replace(TUTOR, tutor_reschedules_30d=counts[0], total_sessions_30d=counts[1])
+    assert show_likely(tutor, PRIOR) == show_likely(TUTOR, None) == {"text": "–", "tone": "quiet"}
 
 
 def test_each_flag_has_a_word_and_an_icon_of_its_own() -> None:

@@ -65,7 +65,9 @@ def test_scores_of_new_sessions_reach_all_open_pages_and_disturb_nobody(
     score_tutors(dashboards.engine, NOW, tutors=[bert])
 
     # 3 of 10 in 30 days, 3 of 6 in 7: the session of seven days ago to the second is none of them
-    expect(row(one, "Bert").locator("td .text")).to_have_text(["High", "30.0%", "+20.0 pp", "50.0%", "30.0%", "10"])
+    expect(row(one, "Bert").locator("td .text")).to_have_text(
+        ["High", "30.0%", "6.3%", "+20.0 pp", "50.0%", "30.0%", "10"]
+    )
     expect(one.get_by_role("heading", name="Bert")).to_be_visible()
     expect(one.get_by_role("textbox")).to_have_value("BER")
     expect(one.get_by_role("textbox")).to_be_focused()

@@ -31,8 +31,14 @@ def test_tutors_with_their_rates_worst_first(page: Page) -> None:
     expect(page).to_have_title("Tutors · Tutor quality")
     expect(shown_names(page).nth(0)).to_have_text("Alma")
     expect(shown_names(page).nth(1)).to_have_text("Bert")
-    expect(row(page, "Alma").locator("td .text")).to_have_text(["High", "40.0%", "+10.0 pp", "50.0%", "25.0%", "10"])
-    expect(row(page, "Bert").locator("td .text")).to_have_text(["Low", "15.0%", "−15.0 pp", "0.0%", "12.0%", "20"])
+    expect(row(page, "Alma").locator("td .text")).to_have_text(
+        ["High", "40.0%", "5.0%", "+10.0 pp", "50.0%", "25.0%", "10"]
+    )
+    expect(row(page, "Bert").locator("td .text")).to_have_text(
+        ["Low", "15.0%", "3.9%", "−15.0 pp", "0.0%", "12.0%", "20"]
+    )
+    expect(row(page, "Alma").locator("td .detail")).to_have_text(["2–9%"])  # of tutors who hardly ever do
+    expect(page.get_by_role("columnheader", name="Likely")).to_have_attribute("aria-sort", "descending")
     expect(page.get_by_role("table").get_by_role("status")).to_have_count(0)
     expect(page.get_by_text("1–10 of 16")).to_be_visible()
     # 10 + 20 + 50 and twelve of 100 to 111 sessions; 4 + 3 + 1 + 12 of them rescheduled: 20 of 1,346

@@ -50,6 +50,10 @@ def test_the_artifact_tells_what_it_is_made_of(trained, table):
     assert manifest.metrics["log_loss"] == trained.evaluation.log_loss
     assert manifest.metrics["base_rate_log_loss"] > manifest.metrics["log_loss"]
     assert manifest.thresholds.high == 0.35
+    assert manifest.bands is not None
+    assert sum(manifest.bands.rows) == len(trained.test.labels)
+    assert np.dot(manifest.bands.rows, manifest.bands.happened) == pytest.approx(trained.test.labels.sum())
+    assert np.dot(manifest.bands.rows, manifest.bands.predicted) == pytest.approx(trained.test.challenger.sum())
     assert manifest.booster.trees == trained.search.trees
 
 

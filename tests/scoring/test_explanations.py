@@ -4,7 +4,14 @@ import numpy as np
 import pytest
 
 from features.catalogue import features_of, names_of
-from scoring.explanations import Contribution, explain_match_rule, explain_matches, explain_predictions
+from modelling.predictor import Predictor
+from scoring.explanations import (
+    Contribution,
+    explain_match_rule,
+    explain_matches,
+    explain_predictions,
+    explain_risky,
+)
 from tests.scoring.conftest import serve
 
 NAMES = names_of("match")
@@ -55,6 +62,25 @@ def test_a_default_in_the_place_of_a_missing_value_is_told_as_missing() -> None:
     assert told["student_age"] == "the student is 15 years old"
     assert untold["student_age"] == "the age of the student is not known"
     assert {name for name in told if told[name] != untold[name]} == {"student_age"}
+
+
+def test_of_many_those_of_low_risk_are_not_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    model, place = serve("reschedule"), names_of("reschedule").index("session_duration_minutes")
+    monkeypatch.setattr(Predictor, "contributions", lambda _, X: np.eye(25)[[place] * len(X)])
+    X = np.tile([feature.default for feature in features_of("reschedule")], (4, 1))
+    X[:, place] = [30, 40, 50, 60]
+    known = np.ones(X.shape, dtype=np.bool_)
+    known[3, place] = False
+
+    found = explain_risky(model, X, np.array([0.29, 0.3, 0.1, 0.9]), known)
+
+    assert [row and [c.phrase for c in row] for row in found] == [
+        None,
+        ["the session is booked for 40 minutes"],
+        None,
+        ["the length of the session is not known"],
+    ]
+    assert explain_risky(serve("reschedule", rule=True), X, np.array([0.9] * 4), known) == [None] * 4
 
 
 def test_the_rules_contributions_are_the_parts_of_its_probability() -> None:

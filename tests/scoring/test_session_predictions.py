@@ -3,6 +3,7 @@ from __future__ import annotations
 import random
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import Engine
 from features.catalogue import names_of
 from features.matrix import session_features
 from modelling.predictor import Predictor
+from modelling.risk import RiskThresholds
 from records.reading import read_history, select_upcoming
 from scoring.explanations import explain_predictions
 from scoring.session_predictions import predict_session
@@ -108,7 +110,10 @@ def test_features_and_reasons_are_answered_and_stored(engine: Engine, records: R
     assert stored["reschedule"] == [
         {"feature": c.feature, "value": c.value, "effect": c.effect, "phrase": c.phrase} for c in one.contributions
     ]
-    assert stored["no_show"] is None
+    predictor = MODELS["no_show"].predictor
+    assert predictor is not None
+    low = predictor.predict(X)[0] < 0.3
+    assert (stored["no_show"] is None) == low
     [audit] = records.rows("SELECT actor, action, subject, details FROM audit_log")
     assert audit == ("ann", "predict session", crowd[3], {"model_version": "v1"})
 
@@ -140,14 +145,15 @@ def test_reasons_stay_while_the_prediction_does(engine: Engine, records: Records
         f"SELECT contributions FROM session_reschedule_predictions WHERE session_id = '{crowd[0]}' "
         "AND target = 'reschedule'"
     )
-    predict_upcoming(engine, MODELS, NOW, timezone="Europe/Berlin")
-    assert records.rows(reasons) == [(None,)]
-    one = refresh(engine, crowd[0])
+    cautious = {target: replace(model, thresholds=RiskThresholds(0.98, 0.99)) for target, model in MODELS.items()}
+    predict_upcoming(engine, cautious, NOW, timezone="Europe/Berlin")
+    assert records.rows(reasons) == [(None,)]  # of low risk: nobody asked
+    one = refresh(engine, crowd[0], cautious)
     explained = records.rows(reasons)
     assert len(explained[0][0]) == len(one.contributions) == 5
-    predict_upcoming(engine, MODELS, NOW, timezone="Europe/Berlin")
+    predict_upcoming(engine, cautious, NOW, timezone="Europe/Berlin")
     assert records.rows(reasons) == explained
-    predict_upcoming(engine, MODELS, LATER, timezone="Europe/Berlin")
+    predict_upcoming(engine, cautious, LATER, timezone="Europe/Berlin")
     assert records.rows(reasons) == [(None,)]
 
 

@@ -10,8 +10,9 @@ from sqlalchemy import URL, Engine, insert
 
 from records.engine import create_app_engine
 from records.tables import tutor_scores, tutors
+from scoring.shrinkage import RatePrior
 from scoring.tutor_list import find_place, find_tutor, list_tutors, summarise_tutors
-from scoring.tutor_page import TutorQuery
+from scoring.tutor_page import LIKELY, TutorQuery
 from tests.conftest import temporary_database
 from tqs.errors import QueryError
 
@@ -85,6 +86,23 @@ def test_default_order_is_worst_first_with_nulls_last_and_ties_by_id(listed: Eng
 
 def test_ascending_keeps_nulls_last(listed: Engine) -> None:
     assert names(listed, sort_order="asc") == ["Émile", "Bob", "Zoë", "ada", "100%_sure", "Never"]
+
+
+def test_by_the_likely_rate_few_sessions_are_no_proof(listed: Engine) -> None:
+    """Of a prior of 1 of 10: 5 of 20 for both of 4 of 10, 4 of 30 for 3 of 20, 1 of 18 for none of 8."""
+    likely = {"sort_by": LIKELY, "prior": RatePrior(reschedules=1.0, sessions=10.0)}
+    assert names(listed, **likely) == ["Zoë", "ada", "Bob", "Émile", "100%_sure", "Never"]
+    assert names(listed, **likely, sort_order="asc") == ["Émile", "Bob", "Zoë", "ada", "100%_sure", "Never"]
+    heavy = {"sort_by": LIKELY, "prior": RatePrior(reschedules=40.0, sessions=400.0)}
+    assert names(listed, **heavy, risk_status="low_risk") == ["Bob", "Émile", "100%_sure", "Never"]
+    # 44 of 410 twice and 43 of 420
+    assert names(listed, **heavy, search="o", offset=1, limit=2) == ["ada", "Bob"]
+    assert find_place(listed, TutorQuery(**heavy), uuid.UUID(int=1)) == 2
+
+
+def test_without_a_prior_no_rate_is_likely() -> None:
+    with pytest.raises(QueryError, match="sort_by is 'likely_rate_30d'; it can be reschedule_rate_30d"):
+        TutorQuery(sort_by=LIKELY)
 
 
 def test_names_compare_by_code_point(listed: Engine) -> None:

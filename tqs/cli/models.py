@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import asdict
+from datetime import UTC, datetime
 from json import loads
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -19,8 +20,14 @@ from tqs.cli.person import name_person
 from tqs.errors import ModelError, TqsError
 from tqs.settings import load_settings
 
+if TYPE_CHECKING:
+    from modelling.bands import Bands
+    from modelling.expected_performance import Expected
+    from scoring.expected_weeks import ExpectedWeek
+
 models_app = typer.Typer(
-    help="The models: list, show, promote, roll back; their cards, and challengers in shadow.", no_args_is_help=True
+    help="The models: list, show, what to expect, promote, roll back; their cards, and challengers in shadow.",
+    no_args_is_help=True,
 )
 
 
@@ -140,6 +147,31 @@ def show(
     print(f"snapshot {training['snapshot_sha256'][:12]}, seed {training['seed']}, code {code}, lock {lock}")
     metrics = [{"metric": name, "value": _rounded(value)} for name, value in sorted(manifest["metrics"].items())]
     print_table(metrics, empty="")
+    print("how often rows scored alike came to happen on the test part, which the model never saw:")
+    print_table(
+        _tell_bands(artifact.manifest.bands), empty="not measured: the model was saved before bands were; retrain"
+    )
+
+
+@models_app.command()
+def expected(
+    target: Annotated[str, typer.Argument(help="reschedule or no_show.")],
+    json: AsJson = False,
+) -> None:
+    """Say how good predictions are expected to be, week by week, and what came. Example: tqs models expected no_show.
+
+    Expected of the probabilities alone, with the interval of 90 %; what came stands beside it once outcomes are in.
+    """
+    from records.engine import open_databases
+    from scoring.expected_weeks import read_expected_weeks
+
+    require_target(target)
+    with open_databases(load_settings()) as databases:
+        weeks = read_expected_weeks(databases.app, target, datetime.now(UTC))
+    if json:
+        print_json([asdict(week) for week in weeks])
+    else:
+        print_table([_tell_week(week) for week in weeks], empty="no prediction of a model is stored yet: tqs score")
 
 
 @models_app.command()
@@ -173,6 +205,42 @@ def rollback(
         now, before = roll_back(databases.app, require_target(target), reason=reason, actor=name_person())
         print(f"{target} {now} serves again (before: {before})", flush=True)
         _mirror(databases, target)
+
+
+def _tell_bands(bands: Bands | None) -> list[dict[str, object]]:
+    if bands is None:
+        return []
+    begins = (0.0, *bands.edges)
+    columns = zip(begins, bands.rows, bands.predicted, bands.happened, bands.low, bands.high, strict=True)
+    return [
+        {
+            "scored from": f"{begin:.4f}",
+            "rows": f"{rows:,}",
+            "predicted": f"{predicted:.4f}",
+            "happened": f"{happened:.4f}",
+            f"{bands.level:.0%} band": "too few rows" if low is None or high is None else f"{low:.4f}–{high:.4f}",
+            "width": "" if low is None or high is None else f"{high - low:.4f}",
+        }
+        for begin, rows, predicted, happened, low, high in columns
+    ]
+
+
+def _tell_week(week: ExpectedWeek) -> dict[str, object]:
+    found = week.expected
+    return {
+        "week of": f"{week.week:%Y-%m-%d}",
+        "predictions": f"{week.predictions:,}",
+        "outcomes": f"{week.told:,}",
+        "expected rate": "too few" if found is None else _tell_expected(found.rate),
+        "rate": _rounded(week.rate),
+        "expected log loss": "" if found is None else _tell_expected(found.log_loss),
+        "log loss": _rounded(week.log_loss),
+        "": week.state,
+    }
+
+
+def _tell_expected(expected: Expected) -> str:
+    return f"{expected.value:.4f} ({expected.low:.4f}–{expected.high:.4f})"
 
 
 def _rounded(value: object) -> str:
