@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import xgboost
 from numpy.typing import NDArray
 
@@ -18,10 +17,11 @@ from modelling.bands import Bands
 from modelling.calibration import Calibration
 from modelling.calibrator import Calibrator, apply_calibrator
 from modelling.origin import Origin
+from modelling.parts import Part
 from modelling.pipeline import FittedPipeline, booster_bytes
 from modelling.risk import RiskThresholds
 from modelling.tuning import Search
-from modelling.weights import mean_of, weights_of
+from modelling.weights import mean_of
 
 GOLDEN_QUANTILES: Final = (0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99)
 
@@ -31,8 +31,7 @@ def pack_model(
     features: Sequence[str],
     fitted: FittedPipeline,
     calibration: Calibration,
-    development: pd.DataFrame,
-    X: NDArray[np.float64],
+    development: Part,
     *,
     search: Search,
     thresholds: RiskThresholds,
@@ -42,9 +41,9 @@ def pack_model(
     origin: Origin,
     bands: Bands | None = None,
 ) -> Artifact:
-    """The artifact of a pipeline that was fitted on a matrix X of the `development` rows (times, `label`, `weight`)."""
+    """The artifact of a pipeline that was fitted on the `development` part."""
     booster = booster_bytes(fitted.booster)
-    labels = development["label"]
+    times = development.rows["scheduled_time"]
     return build_artifact(
         Manifest(
             target=target,
@@ -55,11 +54,11 @@ def pack_model(
             thresholds=Thresholds(low=thresholds.low, high=thresholds.high),
             booster=BoosterFile(bytes=len(booster), sha256=hashlib.sha256(booster).hexdigest(), trees=search.trees),
             training=Training(
-                first_scheduled=development["scheduled_time"].min().isoformat(),
-                last_scheduled=development["scheduled_time"].max().isoformat(),
-                rows=len(development),
-                positives=int(labels.sum()),
-                base_rate=mean_of(labels.to_numpy(), weights_of(development)),
+                first_scheduled=times.min().isoformat(),
+                last_scheduled=times.max().isoformat(),
+                rows=len(times),
+                positives=int(development.y.sum()),
+                base_rate=mean_of(development.y, development.weights),
                 snapshot_sha256=snapshot_sha256,
                 seed=seed,
                 parameters=search.parameters.as_numbers(),
@@ -67,7 +66,7 @@ def pack_model(
                 code_commit=origin.code_commit,
                 lock_sha256=origin.lock_sha256,
             ),
-            golden=_golden_rows(X, fitted, calibration.calibrator),
+            golden=_golden_rows(development.X, fitted, calibration.calibrator),
             metrics=dict(metrics),
             libraries={"python": platform.python_version(), "xgboost": xgboost.__version__, "numpy": np.__version__},
             bands=bands,

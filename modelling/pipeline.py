@@ -61,10 +61,15 @@ class FittedPipeline:
 
 def fit_scaler(X: NDArray[np.floating]) -> Scaler:
     """Mean and standard deviation of each column; a column that does not vary is scaled by 1."""
-    spread = X.std(axis=0)
+    mean = X.mean(axis=0)
+    squares = np.zeros(X.shape[1])
+    for start in range(0, len(X), BLOCK_ROWS):
+        apart = X[start : start + BLOCK_ROWS] - mean
+        squares = np.vstack([squares, apart * apart]).sum(axis=0)  # row after row, whatever the blocks
+    spread = np.sqrt(squares / len(X))
     largest = np.maximum(X.max(axis=0), -X.min(axis=0))
     return Scaler(
-        mean=tuple(X.mean(axis=0).tolist()),
+        mean=tuple(mean.tolist()),
         scale=tuple(np.where(spread > 1e-12 * (1 + largest), spread, 1.0).tolist()),
     )
 

@@ -29,13 +29,14 @@ from modelling.label_check import doubt_base_rate, doubt_ranking
 from modelling.leakage import single_feature_auc
 from modelling.origin import Origin
 from modelling.packing import pack_model
+from modelling.parts import take_part
 from modelling.pipeline import fit_pipeline
 from modelling.predictor import Predictor
 from modelling.reliability import Reliability, measure_reliability
 from modelling.risk import RiskThresholds
 from modelling.split import RowTimes, expanding_folds
 from modelling.tuning import Progress, Search, out_of_fold_log_odds, tune_trees
-from modelling.weights import mean_of, take_weights, weighted_rows, weights_by_fold, weights_of
+from modelling.weights import mean_of, take_weights, weighted_rows, weights_by_fold
 from tqs.errors import UnfitDataError
 
 Float64 = NDArray[np.float64]
@@ -187,12 +188,12 @@ def train_model(
     require_trainable(frame, target)
     catalogue = (*features_of(target), *extra_features)
     features = tuple(feature.name for feature in catalogue)
-    development, X, y = _take_part(frame, "development", features)
-    test, X_test, y_test = _take_part(frame, "test", features)
+    development, test = (take_part(frame, part, features) for part in ("development", "test"))
+    X, y, weights = development.X, development.y, development.weights
+    X_test, y_test, test_weights = test.X, test.y, test.weights
     _require_both_classes(y, y_test, target)
-    weights, test_weights = weights_of(development), weights_of(test)
 
-    folds = expanding_folds(RowTimes.of_frame(development), y, gap)
+    folds = expanding_folds(RowTimes.of_frame(development.rows), y, gap)
     search = tune_trees(
         X, y, folds, weights=weights,
         trials=trials, seed=seed, threads=threads, storage=storage, study_name=study_name, progress=progress,
@@ -203,7 +204,7 @@ def train_model(
 
     def pack(metrics: Mapping[str, float], bands: Bands | None = None) -> Artifact:
         return pack_model(
-            target, features, fitted, calibration, development, X,
+            target, features, fitted, calibration, development,
             search=search, thresholds=thresholds, metrics=metrics, snapshot_sha256=snapshot_sha256, seed=seed,
             origin=origin or Origin(), bands=bands,
         )  # fmt: skip
@@ -216,7 +217,7 @@ def train_model(
         rule=predict_by_rule(target, X_test, features),
         base_rate=np.full(len(y_test), mean_of(y, weights)),
         champion=None if champion is None else _ask_champion(champion, frame, threads),
-        comparable=_unseen_by(champion, test, gap),
+        comparable=_unseen_by(champion, test.rows, gap),
         weights=test_weights,
     )
     evaluation = evaluate(y_test, compared.challenger, thresholds, seed=seed, weights=test_weights)
@@ -261,7 +262,7 @@ def train_model(
 
 def _ask_champion(champion: Artifact, frame: pd.DataFrame, threads: int) -> Float64:
     """The champion's probabilities (n,) of the test rows, from the features that it knows."""
-    _, X, _ = _take_part(frame, "test", champion.manifest.features)
+    X = take_part(frame, "test", champion.manifest.features).X
     return Predictor.from_artifact(champion, threads=threads).predict(X)
 
 
@@ -291,14 +292,6 @@ def _evaluate_champion(compared: NewestPart, thresholds: RiskThresholds, seed: i
         return None
     weights = take_weights(compared.weights, compared.comparable)
     return evaluate(labels, compared.champion[compared.comparable], thresholds, seed=seed, weights=weights)
-
-
-def _take_part(frame: pd.DataFrame, part: str, features: Sequence[str]) -> tuple[pd.DataFrame, Float64, Int8]:
-    """The times and weights of the rows of a part, their feature matrix (n, features), and their labels (n,)."""
-    rows = frame["part"].to_numpy() == part
-    named = frame.loc[rows, ["scheduled_time", "as_of", "label_known", "label", "weight"]]
-    X = frame.loc[rows, list(features)].to_numpy(dtype=np.float64)
-    return named, X, named["label"].to_numpy(dtype=np.int8)
 
 
 def _require_both_classes(development: Int8, test: Int8, target: str) -> None:

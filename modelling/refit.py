@@ -14,11 +14,12 @@ import pandas as pd
 
 from modelling.artifact import Artifact
 from modelling.calibration import refit_calibration
+from modelling.parts import take_part
 from modelling.pipeline import TreeParameters, booster_bytes, fit_pipeline
 from modelling.snapshot import Snapshot, hash_file, read_snapshot
 from modelling.split import RowTimes, expanding_folds
 from modelling.tuning import Search, out_of_fold_log_odds
-from modelling.weights import weighted_rows, weights_by_fold, weights_of
+from modelling.weights import weighted_rows, weights_by_fold
 from tqs.errors import ModelError
 
 
@@ -64,12 +65,11 @@ def find_snapshot(home: Path, target: str, sha256: str) -> Path:
 def compare_refit(artifact: Artifact, frame: pd.DataFrame, snapshot: Snapshot, *, threads: int) -> Refit:
     """As `refit_model`, from the table that the snapshot holds."""
     manifest = artifact.manifest
-    training, features = manifest.training, list(manifest.features)
-    development = weighted_rows(frame[frame["part"] == "development"])
-    X, y = development[features].to_numpy(dtype=np.float64), development["label"].to_numpy(dtype=np.int8)
-    weights = weights_of(development)
+    training = manifest.training
+    development = take_part(weighted_rows(frame), "development", manifest.features)
+    X, y, weights = development.X, development.y, development.weights
     search = Search(TreeParameters(**training.parameters), manifest.booster.trees, np.nan, ())  # type: ignore[arg-type]
-    folds = expanding_folds(RowTimes.of_frame(development), y, snapshot.gap)
+    folds = expanding_folds(RowTimes.of_frame(development.rows), y, snapshot.gap)
     unseen = out_of_fold_log_odds(X, y, folds, search, seed=training.seed, threads=threads, weights=weights)
     labels = [y[fold.score] for fold in folds]
     calibrator = refit_calibration(

@@ -27,6 +27,7 @@ Progress = Callable[[int, int, float], None]
 
 MOST_TREES: Final = 500
 PATIENCE: Final = 20  # trees without gain on the end of the training window
+FITS_AT_ONCE: Final = 2  # of a million rows each takes a quarter of a GB
 STARTUP_TRIALS: Final = 8  # random ones before TPE and pruning have something to go by
 
 
@@ -118,7 +119,7 @@ def out_of_fold_log_odds(
 ) -> list[Float64]:
     """Log odds of each fold's scored rows by a model of its whole training window; one array a fold.
 
-    `threads` models are fitted at a time, each on one, so that the answer does not follow their number.
+    At most FITS_AT_ONCE models are fitted at a time, each on one thread: the answer does not follow `threads`.
     """
 
     def predict_fold(fold: Fold) -> Float64:
@@ -134,7 +135,7 @@ def out_of_fold_log_odds(
         )
         return fitted.log_odds(X[fold.score]).astype(np.float64)
 
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(min(threads, FITS_AT_ONCE)) as pool:
         return list(pool.map(predict_fold, folds))
 
 

@@ -21,3 +21,9 @@ def test_a_table_that_was_changed_is_refused(engine, tmp_path):
     write_snapshot(engine, "match", file)
     with pytest.raises(RecordsError, match="expected 0000: it was changed"):
         read_snapshot(file, target="match", sha256="0000")
+
+
+def test_without_ids_a_table_is_all_the_same_but_for_whom_its_rows_are(engine, tmp_path):
+    written = write_snapshot(engine, "match", tmp_path / "snapshot.parquet")
+    whole, without = (read_snapshot(written.file, sha256=written.sha256, ids=ids)[0] for ids in (True, False))
+    assert without.columns.tolist() == whole.columns.drop(["student_id", "tutor_id"]).tolist()

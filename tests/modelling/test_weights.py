@@ -131,7 +131,7 @@ def test_a_table_whose_rows_all_weigh_1_gives_the_model_that_knows_no_weights(ta
     assert weighted_rows(table) is table
     trained = train_model(table, "reschedule", **GIVEN)
     development = table[table["part"] == "development"]
-    X = development[list(trained.artifact.manifest.features)].to_numpy()
+    X = np.ascontiguousarray(development[list(trained.artifact.manifest.features)].to_numpy())
     matrix = xgboost.QuantileDMatrix(
         scale(X, fit_scaler(X)), label=development["label"].to_numpy(), max_bin=32, nthread=1
     )
