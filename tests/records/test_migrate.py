@@ -75,6 +75,28 @@ def test_an_intervention_about_a_session_comes_to_be_about_its_tutor(engine: Eng
         assert connection.execute(text(told)).all() == [("Ada", "reminder", "ann")]
 
 
+def test_decisions_on_models_that_are_still_there_come_to_name_their_bytes(engine: Engine) -> None:
+    downgrade(engine, "0008")
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO models (target, version, booster, manifest, sha256, metrics) "
+                f"VALUES ('match', 'v2', 'x', '', '{'ab' * 32}', '{{}}')"
+            )
+        )
+        for target, version in (("match", "v1"), ("match", "v2"), ("no_show", "v2")):
+            connection.execute(
+                text(
+                    "INSERT INTO model_decisions (target, version, decision, reason, actor, metrics) "
+                    f"VALUES ('{target}', '{version}', 'kept', '?', 'gate', '{{}}')"
+                )
+            )
+    upgrade(engine)
+    with engine.connect() as connection:
+        told = connection.execute(text("SELECT target, version, sha256 FROM model_decisions ORDER BY target, version"))
+        assert told.all() == [("match", "v1", None), ("match", "v2", "ab" * 32), ("no_show", "v2", None)]
+
+
 def test_up_twice_changes_nothing(engine: Engine) -> None:
     assert upgrade(engine) == upgrade(engine) == head_revision()
 
