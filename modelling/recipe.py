@@ -211,7 +211,7 @@ def train_model(
 
     predictor = Predictor.from_artifact(pack({}), threads=threads)
     compared = NewestPart(
-        scheduled=RowTimes.of_frame(test).scheduled,
+        scheduled=RowTimes.of_frame(test.rows).scheduled,
         labels=y_test,
         challenger=predictor.predict(X_test),
         rule=predict_by_rule(target, X_test, features),
