@@ -9,6 +9,11 @@ from typing import Any, Final
 from panel.io.server import AuthenticatedStaticFileHandler
 
 FOLDERS: Final = ("runs", "drift")
+# An origin of its own: what a notebook printed can run its scripts, and reach neither cookie nor session nor anybody.
+POLICY: Final = (
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "font-src data:; img-src data:; form-action 'none'; frame-ancestors 'none'"
+)
 FILE: Final = r"([0-9A-Za-z_-]+/[0-9a-z_]+\.html)"
 
 
@@ -42,7 +47,6 @@ def link_notebooks(home: Path, target: str, run_ids: Iterable[str]) -> Mapping[s
 
 class _PageHandler(AuthenticatedStaticFileHandler):  # type: ignore[misc]  # Panel is not typed for us
     def set_extra_headers(self, path: str) -> None:
-        # An origin of its own: what a notebook printed can run its scripts, and reach neither cookie nor session.
-        self.set_header("Content-Security-Policy", "sandbox allow-scripts; frame-ancestors 'none'")
+        self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "private, no-cache")

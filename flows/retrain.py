@@ -7,7 +7,7 @@ against a champion that the other replaces, so the second one ends at once.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from uuid import UUID
 from prefect import State, flow, get_run_logger, task
 from prefect.states import Failed
 from sqlalchemy import Engine, text
+from sqlalchemy.exc import DBAPIError
 
 from flows.environment import quiet_run_logs
 from flows.lateness import comes_too_late
@@ -38,6 +39,7 @@ BUILD_LIMIT_S: Final = 3600.0
 TRAIN_LIMIT_S: Final = 6 * 3600.0
 UNEXPECTED: Final = "an error that nobody expected ended it; the log of its flow run has it"
 INTERVAL: Final = timedelta(days=7)
+LEFT: Final = "left to another run"
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def retrain(
         for target in [name for name in targets or TARGETS if name not in present]:
             with retrain_lock(databases.app, target) as alone:
                 if not alone:
-                    outcomes.append({"target": target, "decision": "left to another run", "version": None})
+                    outcomes.append({"target": target, "decision": LEFT, "version": None})
                     continue
                 decision, failure = retrain_target(databases, settings.home, target, trials, seed)
             if decision is not None:
@@ -117,10 +119,14 @@ def retrain_target(
         decision = _decide(databases.app, target, place, failure)
         trouble = str(failure or "")
     finally:
-        unwritten = None if place is None else _close_lab_book(databases.app, target, place, trouble, decision)
-        told = trouble or str(unwritten or "")
-        version = None if decision is None else decision.version
-        end_run(databases.app, run, failed=bool(told), reason=told, version=version)
+        unwritten: LabBookError | None = None
+        try:
+            if place is not None:
+                unwritten = _close_lab_book(databases.app, target, place, trouble, decision)
+        finally:
+            told = trouble or str(unwritten or "")
+            version = None if decision is None else decision.version
+            end_run(databases.app, run, failed=bool(told), reason=told, version=version)
     return decision, failure or unwritten
 
 
@@ -130,13 +136,20 @@ def _open_place(
     """Open the run in the lab book, and close there those that were lost."""
     book = LabBook(databases.url_of("mlflow"), home / "mlruns")
     run_id = open_run(book, target, {"code.commit": origin.code_commit, "lock.sha256": origin.lock_sha256})
-    for one in lost:
-        if one.mlflow_run_id is not None:
-            close_run(book, one.mlflow_run_id, failed=True, reason=one.reason or "")
-    ensure_private_folder(home / "runs")  # its tables hold ids and ages of students
     folder = Path("runs") / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{target}-{run_id[:8]}"
     note_place(databases.app, run, mlflow_run_id=run_id, folder=str(folder))
+    ensure_private_folder(home / "runs")  # its tables hold ids and ages of students
+    for one in lost:
+        if one.mlflow_run_id is not None:
+            _close_lost(book, one.mlflow_run_id, one.reason or "")
     return Place(book, run_id, home / folder)
+
+
+def _close_lost(book: LabBook, run_id: str, reason: str) -> None:
+    try:
+        close_run(book, run_id, failed=True, reason=reason)
+    except LabBookError as error:  # somebody may have deleted it there; ours says that it was lost
+        get_run_logger().warning("the lost run %s stays open in MLflow: %s", run_id, error)
 
 
 def _decide(engine: Engine, target: str, place: Place | None, failure: TqsError | None) -> Decision | None:
@@ -203,7 +216,8 @@ def retrain_lock(engine: Engine, target: str) -> Iterator[bool]:
             yield alone
         finally:
             if alone:
-                connection.execute(text("SELECT pg_advisory_unlock(hashtext(:name))"), name)
+                with suppress(DBAPIError):  # a connection that broke has let the lock go
+                    connection.execute(text("SELECT pg_advisory_unlock(hashtext(:name))"), name)
 
 
 def _run(place: Place, name: str, parameters: dict[str, Any], limit_s: float) -> TqsError | None:

@@ -17,14 +17,14 @@ from sqlalchemy import Engine
 from flows.environment import quiet_run_logs
 from flows.lateness import comes_too_late
 from flows.notebooks import run_notebook
-from flows.retrain import failed, retrain, retrain_lock
+from flows.retrain import LEFT, failed, retrain, retrain_lock
 from modelling.drift_store import HELD_BACK, RETRAINED, read_findings, store_retraining
 from modelling.parameters import WatchDrift
 from modelling.registry import LabBook, close_run, log_notebook, open_run
 from modelling.retraining import Brake, apply_brakes, recent_retrainings
 from modelling.watch import DAYS, folder_name
 from records.columns import TARGETS
-from records.engine import open_databases
+from records.engine import explain_outage, open_databases
 from tqs.errors import ModelError, RecordsError, TqsError
 from tqs.private_files import ensure_private_folder
 from tqs.settings import load_settings
@@ -64,7 +64,12 @@ def watch_drift(
             if failure is not None:
                 failures.append(failure)
                 continue
-            outcome = follow_up(databases.app, target, watched, brakes=brakes, trials=trials, seed=seed)
+            try:
+                with explain_outage(databases.app):
+                    outcome = follow_up(databases.app, target, watched, brakes=brakes, trials=trials, seed=seed)
+            except TqsError as error:
+                failures.append(error)
+                continue
             outcomes.append({"target": target, **outcome})
             get_run_logger().info("%s: %s. %s %s", target, *outcome.values())
             kept = keep_notebook(book, target, folder, outcome["verdict"], return_state=True)
@@ -94,14 +99,22 @@ def follow_up(engine: Engine, target: str, day: date, *, brakes: bool, trials: i
     if overall["verdict"] != "drift":
         return told | {"retraining": "Nothing to retrain for."}
     brake = brake_for(engine, target, overall, brakes=brakes)
-    store_retraining(engine, target, day, RETRAINED if brake.retrain else HELD_BACK, brake.reason)
     if not brake.retrain:
-        return told | {"retraining": f"Retraining held back: {brake.reason}."}
+        return told | hold_back(engine, target, day, brake.reason)
     ended: State[Any] = retrain(targets=[target], trials=trials, seed=seed, return_state=True)
-    said = ended.message if ended.is_failed() else ended.result()[0]["decision"]
-    reason = f"{brake.reason}; the gate's decision: {said}"
+    decision = ended.result()[0]["decision"] if ended.is_completed() else None
+    if decision == LEFT:
+        return told | hold_back(engine, target, day, f"{target} is being retrained already")
+    came = f"the gate's decision: {decision}" if decision else f"no new champion: {ended.message or ended.name}"
+    reason = f"{brake.reason}; {came}"
     store_retraining(engine, target, day, RETRAINED, reason)
     return told | {"retraining": f"Retrained: {reason}."}
+
+
+def hold_back(engine: Engine, target: str, day: date, reason: str) -> dict[str, str]:
+    """Write down what holds the retraining of a day back; it in words."""
+    store_retraining(engine, target, day, HELD_BACK, reason)
+    return {"retraining": f"Retraining held back: {reason}."}
 
 
 def brake_for(engine: Engine, target: str, overall: dict[str, Any], *, brakes: bool) -> Brake:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Engine
 
-from modelling.store import list_decisions
+from modelling.runs import list_runs
 
 FEWEST_NEW_ROWS: Final = 500
 NEW_SHARE: Final = 0.05  # of the rows that the champion learned from
@@ -52,12 +52,8 @@ def apply_brakes(
 
 
 def recent_retrainings(engine: Engine, target: str) -> list[datetime]:
-    """When the target was last retrained, whatever came of it: a retraining leaves a decision with its run."""
-    return [
-        decision.decided_at
-        for decision in list_decisions(engine, target, limit=50)
-        if decision.mlflow_run_id and decision.decision != "rolled_back" and decision.decided_at is not None
-    ]
+    """When the target's last retrainings began, whatever came of them, except of those that were lost."""
+    return [run.started_at for run in list_runs(engine, target, limit=50) if run.state != "lost"]
 
 
 def _ago(passed: timedelta) -> str:

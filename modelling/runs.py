@@ -10,14 +10,14 @@ from uuid import UUID
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Engine, func, insert, select, update
 
 from modelling.origin import Origin
 from modelling.store import Decision, list_decisions, record_decision
 from records.tables.runs import training_runs
 
 ACTOR: Final = "retrain"
-LOST: Final = "it ended without a word, since its process was killed or the machine restarted"
+LOST: Final = "it ended without a word, since its process was killed, or lost its database"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +76,10 @@ def note_snapshot(engine: Engine, run: UUID, file: Path, sha256: str) -> None:
 
 
 def end_run(engine: Engine, run: UUID, *, failed: bool, reason: str = "", version: str | None = None) -> None:
-    """Write down how a run ended."""
+    """Write down how a run ended, unless it has been given up as lost."""
     state = "failed" if failed else "finished"
-    _change(engine, run, state=state, reason=reason or None, version=version, ended_at=func.clock_timestamp())
+    ended = training_runs.c.state == "running"
+    _change(engine, run, ended, state=state, reason=reason or None, version=version, ended_at=func.clock_timestamp())
 
 
 def list_runs(engine: Engine, target: str | None = None, limit: int = 20) -> list[TrainingRun]:
@@ -90,6 +91,6 @@ def list_runs(engine: Engine, target: str | None = None, limit: int = 20) -> lis
         return [TrainingRun(**row._mapping) for row in connection.execute(query)]
 
 
-def _change(engine: Engine, run: UUID, **values: object) -> None:
+def _change(engine: Engine, run: UUID, *where: ColumnElement[bool], **values: object) -> None:
     with engine.begin() as connection:
-        connection.execute(update(training_runs).where(training_runs.c.id == run).values(**values))
+        connection.execute(update(training_runs).where(training_runs.c.id == run, *where).values(**values))

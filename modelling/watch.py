@@ -27,7 +27,7 @@ from modelling.risk import RiskThresholds
 from modelling.store import load_champion
 from records.columns import DAY_US, History
 from records.reading import read_history
-from tqs.errors import ModelError, RecordsError
+from tqs.errors import ModelError, QueryError, RecordsError
 from tqs.private_files import ensure_private_folder
 from tqs.settings import Settings
 
@@ -76,6 +76,8 @@ def watch_drift(
 
     Raises
     ------
+    QueryError
+        the day lies ahead.
     RecordsError
         the database cannot be reached or written, or the page cannot be kept.
     """
@@ -91,7 +93,7 @@ def watch_drift(
 def _judge(engine: Engine, settings: Settings, target: str, day: date, days: int, now: datetime) -> DriftVerdict:
     silent = partial(_silent, target, day, days)
     if day > now.date():
-        return silent(f"{day} lies ahead: nothing has happened yet")
+        raise QueryError(f"{day} lies ahead, nothing has happened yet; name a day up to {now.date()}")
     try:
         champion = load_champion(engine, target)
         if champion is None:

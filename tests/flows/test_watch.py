@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 import yaml
 from prefect.states import Completed, Failed, State
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from flows import watch
 from flows.retrain import INTERVAL as WEEK
-from flows.retrain import retrain, retrain_lock
+from flows.retrain import LEFT, retrain, retrain_lock
 from modelling.drift import OVERALL, Finding, Verdict
 from modelling.drift_store import read_findings, store_findings
 from tqs.errors import RecordsError, UnfitDataError
@@ -91,8 +91,27 @@ def test_a_retraining_that_fails_is_told(engine: Engine, monkeypatch: pytest.Mon
     store(engine, "drift")
     follow_up(engine)
     assert what_followed(engine)[1] == (
-        "900 rows are new since the champion was trained; the gate's decision: the gate refused match v2: leaks"
+        "900 rows are new since the champion was trained; no new champion: the gate refused match v2: leaks"
     )
+
+
+def test_nothing_is_said_to_have_followed_before_it_did(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    def be_killed(**_: Any) -> State[Any]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(watch, "retrain", be_killed)
+    store(engine, "drift")
+    with pytest.raises(KeyboardInterrupt):
+        follow_up(engine)
+    assert what_followed(engine) == (None, None)
+
+
+def test_one_that_begins_meanwhile_is_enough(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    left = [{"target": "match", "decision": LEFT, "version": None}]
+    monkeypatch.setattr(watch, "retrain", lambda **_: Completed(data=left))
+    store(engine, "drift")
+    assert follow_up(engine) == "Retraining held back: match is being retrained already."
+    assert what_followed(engine) == ("held back", "match is being retrained already")
 
 
 @pytest.fixture
@@ -140,6 +159,22 @@ def test_a_target_that_fails_holds_up_no_other(
     )
     assert read_findings(engine, "no_show", DAY)[0]["reason"] == "all is well"
     assert [row["target"] for row in watch.watch_drift.fn(targets=["no_show"], day="2026-06-29")] == ["no_show"]
+
+
+def test_a_target_whose_consequences_fail_holds_up_no_other(
+    flow_run: SimpleNamespace, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def follow(engine: Engine, target: str, *_: object, **__: object) -> dict[str, str]:
+        with engine.connect() as connection:
+            connection.execute(text("SELECT 1" if target == "no_show" else "SELECT nothing"))
+        return {"verdict": "stable", "reason": "", "retraining": ""}
+
+    monkeypatch.setattr(watch, "run_watch", lambda *_: None)
+    monkeypatch.setattr(watch, "follow_up", follow)
+    monkeypatch.setattr(watch, "keep_notebook", lambda *_, **__: Completed())
+    ended = watch.watch_drift.fn(targets=["match", "no_show"], day="2026-06-29")
+    assert isinstance(ended, State)
+    assert 'column "nothing" does not exist' in str(ended.message)
 
 
 def test_it_runs_daily_and_one_at_a_time() -> None:

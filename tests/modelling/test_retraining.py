@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from modelling.origin import Origin
 from modelling.retraining import Brake, apply_brakes, recent_retrainings
+from modelling.runs import begin_run, end_run
 from modelling.store import Decision, record_decision
 
 NOW = datetime(2026, 11, 29, 9, tzinfo=UTC)
@@ -57,8 +59,12 @@ def test_never_more_than_two_in_any_week_and_three_days_apart(asked: list[float]
     assert all(third - first >= timedelta(days=7) for first, third in zip(done, done[2:], strict=False))
 
 
-def test_a_retraining_counts_whatever_came_of_it_and_a_decision_by_hand_does_not(engine: Engine) -> None:
-    for decision, run in (("kept", "run-1"), ("refused", "run-2"), ("rolled_back", None), ("promoted", None)):
-        record_decision(engine, Decision("match", decision, "because", "gate", mlflow_run_id=run))
-    record_decision(engine, Decision("no_show", "kept", "because", "gate", mlflow_run_id="run-3"))
+def test_a_retraining_counts_whatever_came_of_it_and_neither_a_trial_nor_a_lost_run_does(engine: Engine) -> None:
+    for failed_ in (True, False):
+        run, _ = begin_run(engine, "match", seed=1, trials=1, origin=Origin())
+        end_run(engine, run, failed=failed_)
+    record_decision(engine, Decision("match", "kept", "a trial of a notebook", "ann", mlflow_run_id="run-1"))
+    begin_run(engine, "no_show", seed=1, trials=1, origin=Origin())
     assert len(recent_retrainings(engine, "match")) == 2
+    begin_run(engine, "no_show", seed=1, trials=1, origin=Origin())  # the first of them is lost by that
+    assert len(recent_retrainings(engine, "no_show")) == 1

@@ -19,7 +19,7 @@ from records.load import write_world
 from records.tables.models import models
 from records.world import make_world
 from tests.conftest import temporary_database
-from tqs.errors import RecordsError
+from tqs.errors import QueryError, RecordsError
 from tqs.settings import Settings, load_settings
 
 END = date(2026, 2, 1)
@@ -123,7 +123,6 @@ def test_pairs_are_watched_when_their_thirty_days_end(world, settings):
     ("target", "day", "reason"),
     [
         ("no_show", LAST, "no model of no_show serves yet, so nothing can have moved; tqs retrain --target no_show"),
-        ("reschedule", date(2026, 2, 2), "2026-02-02 lies ahead: nothing has happened yet"),
         ("reschedule", date(2025, 1, 1), "no session ended in the 7 days up to 2025-01-01"),
     ],
 )
@@ -132,6 +131,12 @@ def test_what_cannot_be_compared_is_no_verdict_with_its_reason(world, settings, 
     assert (verdict.overall.verdict, verdict.findings, verdict.page) == ("no verdict", (), None)
     assert [(row["subject"], row["reason"]) for row in read_findings(world, target, day)] == [("overall", reason)]
     assert reason in verdict.overall.reason
+
+
+def test_a_day_that_lies_ahead_is_refused_and_hides_no_watch(world, settings):
+    with pytest.raises(QueryError, match="2026-02-02 lies ahead, nothing has happened yet; name a day up to"):
+        watch(world, settings, "reschedule", date(2026, 2, 2))
+    assert read_findings(world, "reschedule", date(2026, 2, 2)) == []
 
 
 def test_a_champion_whose_window_is_empty_or_that_is_damaged(world, settings):
