@@ -237,13 +237,12 @@ def train_model(
         weights=test_weights,
         doubts=_doubt_labels(champion, mean_of(y, weights), compared),
     )
-    told = np.ones(len(y_test), dtype=np.bool_) if compared.weights is None else compared.weights > 0
     losses = {f"{name}_log_loss": loss for name, loss in compared.log_losses().items() if name != "challenger"}
     return TrainedModel(
         target=target,
         artifact=pack(
             evaluation.as_metrics() | losses,
-            measure_bands(y_test[told], compared.challenger[told], compared.scheduled[told]),
+            measure_bands(y_test, compared.challenger, compared.scheduled, test_weights),
         ),
         search=search,
         calibration=calibration,
