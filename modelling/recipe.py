@@ -93,7 +93,10 @@ class NewestPart:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A challenger with everything that led to it and everything that was found out about it."""
+    """A challenger with everything that led to it and everything that was found out about it.
+
+    champion_version: of the champion that it was judged beside, or that could not be read; None where there was none.
+    """
 
     target: str
     artifact: Artifact
@@ -109,6 +112,7 @@ class TrainedModel:
     leakage: Mapping[str, float]
     groups: list[dict[str, object]]
     verdict: Verdict
+    champion_version: str | None = None
 
     def parameters(self) -> dict[str, float | int | str]:
         """What was chosen and on what, for the lab book."""
@@ -256,6 +260,7 @@ def train_model(
         leakage=leakage,
         groups=evaluate_groups(y_test, compared.challenger, group_rows(X_test, features), test_weights),
         verdict=verdict,
+        champion_version=None if champion is None else champion.version,
     )
 
 
