@@ -30,8 +30,8 @@ class Bands(BaseModel):
     """Bins of scores in ascending order and what happened in each on the test part.
 
     edges: scores at which the bins after the first begin. rows, predicted, happened: of each bin the number of rows,
-    their mean score and the share that happened. low, high: the band of that share; None in a bin of fewer than
-    FEWEST_ROWS rows. dispersion: how many rows count as one, at least 1.
+    their mean score and the share that happened, by weight where rows have one. low, high: the band of that share; None
+    in a bin of fewer than FEWEST_ROWS rows. dispersion: how many rows count as one, at least 1.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -73,26 +73,33 @@ class BandColumns:
     ends: Float64
 
 
-def measure_bands(labels: NDArray[np.int8], probabilities: Float64, scheduled: Int64) -> Bands:
+def measure_bands(
+    labels: NDArray[np.int8], probabilities: Float64, scheduled: Int64, weights: Float64 | None = None
+) -> Bands:
     """The bands of n rows that the model did not learn from.
 
     labels: (n,) 0 or 1. scheduled: (n,) µs since 1970, whose weeks are the blocks. Rows of the same score share a bin.
+    weights: (n,) above 0, how much each row counts in means and shares; None where all count alike. An interval then is
+    that of the effective number of rows, (Σw)² / Σw² (L. Kish, Survey sampling, 1965, 11.7).
     """
     edges = _cut_bins(probabilities)
     member = np.searchsorted(edges, probabilities, side="right")
     y = labels.astype(np.float64)
+    w = np.ones_like(y) if weights is None else weights
     rows = np.bincount(member, minlength=len(edges) + 1)
-    happened = np.bincount(member, y) / rows
+    mass = np.bincount(member, w)
+    happened = np.bincount(member, w * y) / mass
+    effective = mass**2 / np.bincount(member, w**2)
     _, week = np.unique(scheduled // WEEK_US, return_inverse=True)
-    dispersion = _measure_dispersion(y, member, week, happened)
-    low, high = interval_of_share(happened * rows / dispersion, rows / dispersion)
+    dispersion = _measure_dispersion(y, w, member, week, happened)
+    low, high = interval_of_share(happened * effective / dispersion, effective / dispersion)
     enough = rows >= FEWEST_ROWS
     return Bands(
         level=LEVEL,
         dispersion=dispersion,
         edges=tuple(edges.tolist()),
         rows=tuple(rows.tolist()),
-        predicted=tuple((np.bincount(member, probabilities) / rows).tolist()),
+        predicted=tuple((np.bincount(member, w * probabilities) / mass).tolist()),
         happened=tuple(happened.tolist()),
         low=tuple(bound if told else None for bound, told in zip(low.tolist(), enough, strict=True)),
         high=tuple(bound if told else None for bound, told in zip(high.tolist(), enough, strict=True)),
@@ -125,15 +132,21 @@ def _cut_bins(probabilities: Float64) -> Float64:
     return edges
 
 
-def _measure_dispersion(y: Float64, member: Int64, week: Int64, happened: Float64) -> float:
-    """Squared distance of the cells (bin × week) from the rates of their bins over its expectation by chance."""
+def _measure_dispersion(y: Float64, w: Float64, member: Int64, week: Int64, happened: Float64) -> float:
+    """Squared distance of the cells (bin × week) from the rates of their bins over its expectation by chance.
+
+    With weights a cell's distance is Σw(y − rate), of which the rate holds its part: by chance its variance is
+    rate · (1 − rate) · (s − 2·s·m/M + S·m²/M²), m and s the sums of w and w² in the cell, M and S those of the bin.
+    """
     cell = member * (week.max() + 1) + week
     found, place = np.unique(cell, return_inverse=True)
-    rows, counts = np.bincount(place).astype(np.float64), np.bincount(place, y)
+    mass, squares, counts = np.bincount(place, w), np.bincount(place, w**2), np.bincount(place, w * y)
     bin_of_cell = found // (week.max() + 1)
     rate = happened[bin_of_cell]
-    total = np.bincount(bin_of_cell, rows)[bin_of_cell]
-    expected = (rate * (1 - rate) * rows * (1 - rows / total)).sum()
+    total, all_squares = np.bincount(bin_of_cell, mass)[bin_of_cell], np.bincount(bin_of_cell, squares)[bin_of_cell]
+    chance = rate * (1 - rate)
+    uneven = mass * all_squares / total - squares  # 0 where all count alike
+    expected = (chance * squares * (1 - mass / total) + chance * mass / total * uneven).sum()
     if expected == 0:  # one week, or nothing that varies
         return 1.0
-    return max(1.0, float(np.square(counts - rate * rows).sum() / expected))
+    return max(1.0, float(np.square(counts - rate * mass).sum() / expected))

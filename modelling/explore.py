@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -13,17 +13,19 @@ from typing import Any, Final, Literal
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sqlalchemy import Engine
 
 from features.catalogue import names_of
 from features.feature import Feature
 from features.table import uuid_texts
 from features.windows import Countable, count_in_windows, counted_from
+from modelling.artifact import Artifact
 from modelling.cpus import usable_cpus
 from modelling.evaluation import evaluate, log_losses
 from modelling.gate import STANDARD_ERRORS, compare_losses
 from modelling.origin import read_origin
 from modelling.pictures import draw_run
-from modelling.publishing import apply_verdict, find_champion
+from modelling.publishing import Reigning, apply_verdict, find_champion
 from modelling.recipe import NewestPart, TrainedModel, train_model
 from modelling.registry import LabBook, close_run, log_model, log_run, mirror_aliases, open_run
 from modelling.risk import RiskThresholds
@@ -33,7 +35,7 @@ from modelling.weights import take_weights
 from records.columns import DAY_US, STATUSES, History, Int64
 from records.engine import open_databases
 from records.reading import read_history
-from tqs.errors import ModelError, QueryError, UnfitDataError
+from tqs.errors import ModelError, QueryError, TqsError, UnfitDataError
 from tqs.private_files import ensure_private_folder
 from tqs.settings import load_settings
 
@@ -111,7 +113,7 @@ def train_challenger(
             raise UnfitDataError(f"the feature {name} holds {wrong:,} values that are no finite numbers: fill them")
     with open_databases(settings) as databases:
         champion = find_champion(databases.app, table.target)
-    return train_model(
+    trained = train_model(
         table.frame.assign(**extra),
         table.target,
         gap=table.snapshot.gap,
@@ -124,6 +126,7 @@ def train_challenger(
         origin=read_origin(),
         extra_features=[Feature(name, "", "a feature that is being tried", name, name) for name in extra],
     )
+    return replace(trained, champion_version=champion.version)  # also of one that cannot be read
 
 
 def compare(challengers: Mapping[str, TrainedModel]) -> pd.DataFrame:
@@ -156,9 +159,14 @@ def compare(challengers: Mapping[str, TrainedModel]) -> pd.DataFrame:
 def send_through_gate(table: Table, trained: TrainedModel, *, promote: bool = False) -> Decision:
     """Save a challenger, do what the gate decides, and return the decision; without `promote` no champion changes.
 
-    Its snapshot is kept among those of the runs, so that the model can be refitted, and the lab book shows the run.
+    Its snapshot is kept among those of the runs, so that the model can be refitted, and the lab book shows the run,
+    which ends here whatever happens.
 
-    Raises ModelError for a model with a feature that serving does not compute.
+    Raises
+    ------
+    ModelError
+        the model has a feature that serving does not compute, its snapshot cannot be kept, or, after that is recorded,
+        it cannot be loaded or is to take the place of another champion than it was compared with.
     """
     own = sorted(set(trained.artifact.manifest.features) - set(names_of(table.target)))
     if own:
@@ -170,26 +178,39 @@ def send_through_gate(table: Table, trained: TrainedModel, *, promote: bool = Fa
     training = trained.artifact.manifest.training
     with open_databases(settings) as databases:
         app, book = databases.app, LabBook(databases.url_of("mlflow"), settings.home / "mlruns")
-        champion = find_champion(app, table.target)
         run_id = open_run(book, table.target, {"origin": "explore", "code.commit": training.code_commit})
-        saved = save_challenger(app, trained.artifact, run_id)
-        kept = _keep_snapshot(settings.home, table, run_id)
+        failed, reason = True, "an error that nobody expected ended it; it was shown where the run was started"
         try:
-            decision = apply_verdict(app, trained, saved, champion, mlflow_run_id=run_id, may_promote=promote)
-        except UnfitDataError:  # a refusal is what was asked for here, and it is on record
-            decision = list_decisions(app, table.target, limit=1)[0]
-        log_run(
-            book,
-            run_id,
-            parameters=trained.parameters(),
-            metrics=saved.manifest.metrics,
-            tags={"version": saved.version, "verdict": trained.verdict.decision, "snapshot": str(kept)},
-            pictures=draw_run(trained),
-        )
-        log_model(book, run_id, saved)
-        close_run(book, run_id, failed=False, reason=decision.reason)
+            kept = _keep_snapshot(settings.home, table, run_id)
+            saved = save_challenger(app, trained.artifact, run_id)
+            decision = _decide(app, trained, saved, run_id, promote=promote)
+            log_run(
+                book,
+                run_id,
+                parameters=trained.parameters(),
+                metrics=saved.manifest.metrics,
+                tags={"version": saved.version, "verdict": trained.verdict.decision, "snapshot": str(kept)},
+                pictures=draw_run(trained),
+            )
+            log_model(book, run_id, saved)
+            failed, reason = False, decision.reason
+        except TqsError as error:
+            reason = str(error)
+            raise
+        finally:
+            close_run(book, run_id, failed=failed, reason=reason)
         mirror_aliases(book, table.target, list_models(app, table.target))
     return decision
+
+
+def _decide(engine: Engine, trained: TrainedModel, saved: Artifact, run_id: str, *, promote: bool) -> Decision:
+    """Apply the verdict beside the champion that the model was compared with; the decision, also a refusal."""
+    compared = Reigning(trained.champion_version, None)
+    try:
+        return apply_verdict(engine, trained, saved, compared, mlflow_run_id=run_id, may_promote=promote)
+    except UnfitDataError:  # a refusal is what was asked for here, and it is on record
+        made = list_decisions(engine, trained.target, version=saved.version)
+        return next(decision for decision in made if decision.mlflow_run_id == run_id)
 
 
 def _choose_rows(test: NewestPart) -> tuple[NDArray[np.bool_], Float64, str]:
@@ -201,7 +222,10 @@ def _choose_rows(test: NewestPart) -> tuple[NDArray[np.bool_], Float64, str]:
 
 
 def _keep_snapshot(home: Path, table: Table, run_id: str) -> Path:
-    """Put the table among those of the runs, where a refit finds it."""
+    """Put the table among those of the runs, where a refit finds it. Raises ModelError where the disk is full."""
     name = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{table.target}-{run_id[:8]}"
-    folder = ensure_private_folder(home / "runs" / name)
-    return Path(shutil.copy2(table.snapshot.file, folder / "snapshot.parquet"))
+    try:
+        folder = ensure_private_folder(home / "runs" / name)
+        return Path(shutil.copy2(table.snapshot.file, folder / "snapshot.parquet"))
+    except OSError as error:
+        raise ModelError(f"the run cannot be kept ({error}); free some disk below {home}") from error

@@ -93,7 +93,10 @@ class NewestPart:
 
 @dataclass(frozen=True, slots=True)
 class TrainedModel:
-    """A challenger with everything that led to it and everything that was found out about it."""
+    """A challenger with everything that led to it and everything that was found out about it.
+
+    champion_version: of the champion that it was judged beside, or that could not be read; None where there was none.
+    """
 
     target: str
     artifact: Artifact
@@ -109,6 +112,7 @@ class TrainedModel:
     leakage: Mapping[str, float]
     groups: list[dict[str, object]]
     verdict: Verdict
+    champion_version: str | None = None
 
     def parameters(self) -> dict[str, float | int | str]:
         """What was chosen and on what, for the lab book."""
@@ -237,13 +241,12 @@ def train_model(
         weights=test_weights,
         doubts=_doubt_labels(champion, mean_of(y, weights), compared),
     )
-    told = np.ones(len(y_test), dtype=np.bool_) if compared.weights is None else compared.weights > 0
     losses = {f"{name}_log_loss": loss for name, loss in compared.log_losses().items() if name != "challenger"}
     return TrainedModel(
         target=target,
         artifact=pack(
             evaluation.as_metrics() | losses,
-            measure_bands(y_test[told], compared.challenger[told], compared.scheduled[told]),
+            measure_bands(y_test, compared.challenger, compared.scheduled, test_weights),
         ),
         search=search,
         calibration=calibration,
@@ -257,6 +260,7 @@ def train_model(
         leakage=leakage,
         groups=evaluate_groups(y_test, compared.challenger, group_rows(X_test, features), test_weights),
         verdict=verdict,
+        champion_version=None if champion is None else champion.version,
     )
 
 

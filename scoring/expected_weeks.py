@@ -1,7 +1,7 @@
 """Week by week, what the stored predictions let expect, and what came of it where the outcomes are in.
 
-A session counts with its first prediction: a later one is made only of sessions that were not rescheduled until then,
-and so says less than what happens. Those of the rule are no probabilities and are left out.
+A session counts with its first prediction (`scoring.first_predictions`). Those of the rule are no probabilities and are
+left out.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from sqlalchemy import Engine, text
 
 from modelling.expected_performance import ExpectedPerformance, expect_performance
 from records.columns import Bool, Float64, Int8
+from scoring.first_predictions import first_predictions
 from scoring.sessions import SESSION_TARGETS
 from tqs.errors import QueryError
 
@@ -88,22 +89,12 @@ def _judge_week(week: date, p: Float64, label: Int8, *, over: bool) -> ExpectedW
 
 # A no-show is expected of those alone that are not rescheduled. Past sessions that are still `scheduled` are not told.
 _FIRST: Final = text(
-    """
-    WITH made AS (
-        SELECT session_id, probability, model_version, predicted_at FROM former_predictions
-        WHERE target = :target AND scheduled_time >= :since
-        UNION ALL
-        SELECT session_id, probability, model_version, predicted_at FROM session_reschedule_predictions
-        WHERE target = :target AND scheduled_time >= :since
-    ), first AS (
-        SELECT DISTINCT ON (session_id) session_id, probability, model_version FROM made
-        ORDER BY session_id, predicted_at
-    )
+    f"""
+    WITH first AS ({first_predictions("target = :target AND scheduled_time >= :since")})
     SELECT date_trunc('week', s.scheduled_time AT TIME ZONE 'UTC')::date AS week, first.probability,
         CASE WHEN s.status = 'scheduled' THEN NULL
             ELSE s.status = CASE WHEN :target = 'reschedule' THEN 'rescheduled' ELSE 'no_show' END END AS happened
-    FROM first JOIN sessions s ON s.id = first.session_id
-    WHERE first.model_version <> 'rule' AND s.scheduled_time >= :since
-        AND (:target = 'reschedule' OR s.status <> 'rescheduled')
+    FROM first JOIN sessions s ON s.id = first.session_id AND s.scheduled_time = first.scheduled_time
+    WHERE first.model_version <> 'rule' AND (:target = 'reschedule' OR s.status <> 'rescheduled')
     """
 )

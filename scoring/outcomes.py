@@ -1,7 +1,8 @@
 """Stored predictions beside what became of their sessions, those that were meddled with apart.
 
 A prediction says what happens if nobody acts. Where somebody did, being wrong is what was hoped for, so figures over
-all sessions would blame a model for the reminders that it set off. Each session is in one group:
+all sessions would blame a model for the reminders that it set off. Each session counts with its
+first prediction (`scoring.first_predictions`) and is in one group:
 
 treated    somebody intervened about it (a reminder, a call, another tutor; no note) before its outcome was known
 spillover  its tutor was drawn to be reminded before that, and nobody intervened about this one
@@ -19,12 +20,14 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
-from modelling.evaluation import log_losses
+from modelling.evaluation import log_losses, rule_losses
 from records.bulk import read_rows
 from records.columns import Columns, Float64, Int8, Int64
 from records.interference import TREATS
 from records.known import ALL_RESCHEDULES, ASSUMED_DURATION_MINUTES, OUTCOME_KNOWN
+from scoring.first_predictions import first_predictions
 from scoring.sessions import SESSION_TARGETS
+from scoring.upkeep import FORMER_DAYS
 from tqs.errors import QueryError
 
 GROUPS: Final = ("untreated", "hold_out", "spillover", "treated")
@@ -51,7 +54,10 @@ class PredictedOutcomes(Columns):
 
 @dataclass(frozen=True, slots=True)
 class GroupOutcome:
-    """How a version's predictions of one group came out. Log loss and Brier score are means; log loss in nats."""
+    """How a version's predictions of one group came out. Log loss and Brier score are means; log loss in nats.
+
+    The rule promises no probability: its log loss is that of `modelling.evaluation.rule_losses`.
+    """
 
     version: str
     group: str
@@ -63,7 +69,9 @@ class GroupOutcome:
 
 
 def read_outcomes(engine: Engine, target: str, now: datetime) -> PredictedOutcomes:
-    """The last prediction of each session that is over by `now`, made before its outcome was known, with that outcome.
+    """The first prediction of each session that is over by `now`, made before its outcome was known, with that outcome.
+
+    Those of sessions of the last FORMER_DAYS: of older ones the first prediction is kept no more.
 
     Sessions count when their booked end has passed: those that were rescheduled would else be in sooner than those that
     took place. A rescheduled session says nothing of no-shows.
@@ -85,13 +93,14 @@ def report_outcomes(engine: Engine, target: str, now: datetime) -> list[GroupOut
 
 def _measure(outcomes: PredictedOutcomes, version: int, group: int) -> GroupOutcome:
     rows = outcomes.take((outcomes.version == version) & (outcomes.group == group))
+    losses = log_losses if version else rule_losses
     return GroupOutcome(
         version=f"v{version}" if version else "rule",
         group=GROUPS[group],
         sessions=len(rows),
         mean_prediction=float(rows.probability.mean()),
         rate=float(rows.label.mean()),
-        log_loss=float(log_losses(rows.label, rows.probability).mean()),
+        log_loss=float(losses(rows.label, rows.probability).mean()),
         brier=float(np.square(rows.probability - rows.label).mean()),
     )
 
@@ -108,6 +117,8 @@ _WIRE: Final = {
 }
 _COUNTED: Final = {"reschedule": "true", "no_show": "s.status <> 'rescheduled'"}
 _HAPPENED: Final = {"reschedule": "s.status = 'rescheduled'", "no_show": "s.status = 'no_show'"}
+_RECENT: Final = f"""target = %(target)s AND scheduled_time <= %(now)s
+        AND scheduled_time > %(now)s - interval '{FORMER_DAYS} days'"""
 _LOT_FELL: Final = f"a.assigned_at <= {OUTCOME_KNOWN}"
 _GROUP: Final = f"""CASE
         WHEN EXISTS (
@@ -121,10 +132,10 @@ _QUERIES: Final = {
     SELECT s.id, s.tutor_id,
         CASE p.model_version WHEN 'rule' THEN 0 ELSE ltrim(p.model_version, 'v')::bigint END,
         p.predicted_at, p.probability, ({_HAPPENED[target]})::int::int2, ({_GROUP})::int2, coalesce(a.share, 'NaN')
-    FROM session_reschedule_predictions p
+    FROM ({first_predictions(_RECENT)}) p
     JOIN sessions s ON s.id = p.session_id AND s.scheduled_time = p.scheduled_time
     {ALL_RESCHEDULES} LEFT JOIN reminder_arms a ON a.tutor_id = s.tutor_id
-    WHERE p.target = %(target)s AND s.status <> 'scheduled' AND {_COUNTED[target]}
+    WHERE s.status <> 'scheduled' AND {_COUNTED[target]}
         AND s.scheduled_time + coalesce(s.duration_minutes, {ASSUMED_DURATION_MINUTES}) * interval '1 minute' <= %(now)s
         AND {OUTCOME_KNOWN} <= %(now)s AND p.predicted_at < {OUTCOME_KNOWN}"""
     for target in SESSION_TARGETS

@@ -69,7 +69,7 @@ def predict_session(
         upcoming = read_upcoming(connection, now, ids=[session_id])
         X = upcoming_features(upcoming, now, timezone)
         probabilities = model.predict(X)
-        known = told_features(upcoming.sessions)
+        known = told_features(upcoming.sessions.duration)
         contributions = [[]] if model.predictor is None else explain_predictions(model.predictor, X, known=known)
         store_explained(connection, model, upcoming.sessions, X, probabilities, now, contributions)
         missed = other.predict(X)

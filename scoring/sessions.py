@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine
 from access.audit import record_action
 from features.catalogue import names_of
 from features.matrix import session_features_from_past
-from records.columns import Bool, Float64, Sessions
+from records.columns import Bool, Float64
 from records.locking import run_alone
 from records.upcoming import Upcoming, read_upcoming
 from scoring.explanations import explain_risky
@@ -111,7 +111,7 @@ def predict_tutors_sessions(
     if len(upcoming):
         X = upcoming_features(upcoming, now, timezone)
         store = store_explained if len(upcoming) <= FEW else store_predictions
-        known = told_features(upcoming.sessions)
+        known = told_features(upcoming.sessions.duration)
         for target in SESSION_TARGETS:
             model = models[target]
             probabilities = model.predict(X)
@@ -126,11 +126,14 @@ def upcoming_features(upcoming: Upcoming, now: datetime, timezone: str) -> Float
     return session_features_from_past(upcoming.past, upcoming.sessions, as_of, timezone)
 
 
-def told_features(ahead: Sessions) -> Bool:
-    """Where the features of sessions hold a value that was told (n, 24), not the default in the place of one."""
+def told_features(durations: Float64) -> Bool:
+    """Where the features of sessions hold a value that was told (n, 24), not the default in the place of one.
+
+    durations: booked minutes of the sessions (n,), NaN where nobody told.
+    """
     names = names_of("reschedule")
-    told = np.ones((len(ahead), len(names)), dtype=np.bool_)
-    told[:, names.index("session_duration_minutes")] = np.isfinite(ahead.duration)
+    told = np.ones((len(durations), len(names)), dtype=np.bool_)
+    told[:, names.index("session_duration_minutes")] = np.isfinite(durations)
     return told
 
 
@@ -145,7 +148,7 @@ def _store(
     connection: Connection, models: Sequence[ServedModel], upcoming: Upcoming, X: Float64, now: datetime
 ) -> list[PredictionReport]:
     probabilities = [model.predict(X) for model in models]
-    known = told_features(upcoming.sessions)
+    known = told_features(upcoming.sessions.duration)
     reasons = [explain_risky(model, X, p, known) for model, p in zip(models, probabilities, strict=True)]
     run_alone(connection, "predict sessions")
     reports = []

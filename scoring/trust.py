@@ -15,6 +15,7 @@ from modelling.bands import FEWEST_ROWS, Bands, band_of
 from scoring.explanations import Contribution, explain_predictions
 from scoring.models import ServedModel
 from scoring.prediction_change import Prediction, PredictionChange, explain_change
+from scoring.sessions import told_features
 from tqs.errors import NotFoundError
 
 History = Literal["measured", "too short", "unmeasured", "rule", "replaced"]
@@ -82,7 +83,7 @@ def trusted_prediction(
         risk_level=stored.risk_level,
         history=history,
         band=band,
-        contributions=_read_contributions(model if served else None, stored.contributions, prediction),
+        contributions=_read_contributions(model if served else None, stored, prediction),
         change=None
         if former is None or not served
         else explain_change(
@@ -107,15 +108,14 @@ def find_band(model: ServedModel, prediction: Prediction) -> tuple[History, Band
     return "measured", Band(low, high, high - low, int(found.rows[0]), float(found.begins[0]), float(found.ends[0]))
 
 
-def _read_contributions(
-    model: ServedModel | None, stored: list[dict[str, Any]] | None, prediction: Prediction
-) -> list[Contribution]:
-    if stored is not None:
-        return [Contribution(**one) for one in stored]
+def _read_contributions(model: ServedModel | None, stored: Row[Any], prediction: Prediction) -> list[Contribution]:
+    if stored.contributions is not None:
+        return [Contribution(**one) for one in stored.contributions]
     if model is None or model.predictor is None:
         return []
     X = np.array([[prediction.features[name] for name in names_of(model.target)]])
-    return explain_predictions(model.predictor, X)[0]
+    known = told_features(np.array([stored.duration_minutes], dtype=np.float64))  # None becomes NaN
+    return explain_predictions(model.predictor, X, known=known)[0]
 
 
 def _read_predictions(connection: Connection, session_id: UUID, target: str) -> tuple[Row[Any], Row[Any] | None]:
@@ -136,7 +136,9 @@ def _to_prediction(row: Row[Any], features: Mapping[str, float]) -> Prediction:
 _COLUMNS: Final = "probability, model_version, predicted_at, scheduled_time"
 _STORED: Final = text(
     f"""
-    SELECT {_COLUMNS}, risk_level, features_json, contributions FROM session_reschedule_predictions
+    SELECT {_COLUMNS}, risk_level, features_json, contributions,
+        (SELECT s.duration_minutes FROM sessions s WHERE s.id = session_id)
+    FROM session_reschedule_predictions
     WHERE session_id = :session_id AND target = :target
     """
 )

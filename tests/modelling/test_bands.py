@@ -43,6 +43,32 @@ def test_two_bins_by_hand():
         assert (low, high) == pytest.approx((exact.low, exact.high))
 
 
+def test_weighted_bins_by_hand():
+    """Of 100 rows of weight 1 happened 20, of 100 of weight 3 happened 40: 140 of 400, as of 400² / 1,000 rows."""
+    scores = np.repeat([0.1, 0.3, 0.5], [100, 100, 200])
+    labels = np.concatenate([np.arange(100) < 20, np.arange(100) < 40, np.arange(200) < 90]).astype(np.int8)
+    weights = np.repeat([1.0, 3.0, 1.0], [100, 100, 200])
+
+    bands = measure_bands(labels, scores, in_one_week(400), weights)
+
+    assert bands.edges == (0.5,)
+    assert bands.rows == (200, 200)
+    assert bands.predicted == pytest.approx(((100 * 0.1 + 300 * 0.3) / 400, 0.5))
+    assert bands.happened == pytest.approx((0.35, 0.45))
+    for k, rows, low, high in zip((56, 90), (160, 200), bands.low, bands.high, strict=True):
+        exact = binomtest(k, rows).proportion_ci(0.9, "exact")
+        assert (low, high) == pytest.approx((exact.low, exact.high))
+
+
+def test_weights_that_are_all_alike_change_no_number():
+    rng = np.random.default_rng(6)
+    scores = rng.random(3000)
+    labels = (rng.random(3000) < scores).astype(np.int8)
+    plain = measure_bands(labels, scores, in_weeks(3000, 7))
+    assert measure_bands(labels, scores, in_weeks(3000, 7), np.ones(3000)) == plain
+    assert measure_bands(labels, scores, in_weeks(3000, 7), np.full(3000, 4.0)) == plain
+
+
 def test_a_score_has_the_band_of_its_bin_also_beyond_what_was_seen():
     bands = measure_bands(np.tile([0, 1], 300).astype(np.int8), np.repeat([0.1, 0.3, 0.6], 200), in_one_week(600))
 
@@ -154,6 +180,21 @@ def test_the_dispersion_of_weeks_by_hand():
     assert bands.dispersion == pytest.approx((20**2 + 20**2) / by_chance)
     wide = measure_bands(labels, scores, in_one_week(300))
     assert bands.low[0] < wide.low[0] < wide.high[0] < bands.high[0]
+
+
+def test_the_dispersion_of_weighted_weeks_by_hand():
+    """A week of 100 rows of weight 1, of which 60 happened, and one of 200 of weight 2, of which 40 happened."""
+    labels = np.concatenate([np.arange(100) < 60, np.arange(200) < 40]).astype(np.int8)
+    weeks, weights = MONDAY + WEEK_US * np.repeat([0, 1], [100, 200]), np.repeat([1.0, 2.0], [100, 200])
+
+    bands = measure_bands(labels, np.full(300, 0.2), weeks, weights)
+
+    rate = (60 + 80) / 500  # 28 of the first 100 and 112 of the second 400 by weight: either is 32 away
+    # Each distance is 4/5 of the first week's sum less 1/5 of the second's: (4/5)² · 100 + (1/5)² · 200 · 2² = 96
+    assert bands.dispersion == pytest.approx(2 * 32**2 / (2 * rate * (1 - rate) * 96))
+    few = 500**2 / 900 / bands.dispersion
+    low, high = interval_of_share(np.array([rate * few]), np.array([few]))
+    assert (bands.low[0], bands.high[0]) == pytest.approx((low[0], high[0]))
 
 
 def test_the_hash_of_a_model_covers_its_bands_and_models_without_any_are_read(artifact):

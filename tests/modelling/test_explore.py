@@ -13,13 +13,23 @@ from modelling.evaluation import log_losses
 from modelling.explore import Table, compare, load_table, send_through_gate, train_challenger
 from modelling.publishing import apply_verdict
 from modelling.recipe import TrainedModel
-from modelling.store import champion_versions, list_decisions, list_models, promote, save_challenger
+from modelling.registry import LabBook
+from modelling.store import (
+    Decision,
+    champion_versions,
+    list_decisions,
+    list_models,
+    promote,
+    record_decision,
+    save_challenger,
+)
 from records.columns import TARGETS
-from records.engine import create_app_engine
+from records.engine import create_app_engine, open_databases
 from records.load import write_world
 from records.world import make_world
 from tests.conftest import temporary_database
 from tqs.errors import ModelError, QueryError, UnfitDataError
+from tqs.settings import load_settings
 
 
 @pytest.fixture(scope="module")
@@ -107,16 +117,76 @@ def test_what_is_sent_through_the_gate_serves_only_where_that_is_asked_for(engin
     monkeypatch.setattr(explore, "apply_verdict", decide_as("promote", asked))
     first = save_challenger(engine, trained.artifact)
     promote(engine, "reschedule", first.version, expected_champion=None, reason="the first", actor="gate")
-    decision = send_through_gate(table, trained)
+    again = train_challenger(table, trials=1)
+    decision = send_through_gate(table, again)
     assert (decision.decision, decision.version, decision.champion_before) == ("kept", "v2", "v1")
     assert champion_versions(engine) == {"reschedule": "v1"}
-    assert send_through_gate(table, trained, promote=True).decision == "promoted"
+    assert send_through_gate(table, again, promote=True).decision == "promoted"
     assert champion_versions(engine) == {"reschedule": "v3"}
     assert asked == [False, True]
     monkeypatch.setattr(explore, "apply_verdict", decide_as("refuse", asked))
-    refused = send_through_gate(table, trained, promote=True)
+    refused = send_through_gate(table, again, promote=True)
     assert (refused.decision, refused.version) == ("refused", "v4")
     assert list_decisions(engine, "reschedule")[0] == refused
+
+
+def test_nothing_takes_the_place_of_a_champion_that_it_was_not_compared_with(engine, table, trained, monkeypatch):
+    monkeypatch.setattr(explore, "apply_verdict", decide_as("promote", []))
+    first = save_challenger(engine, trained.artifact)
+    promote(engine, "reschedule", first.version, expected_champion=None, reason="meanwhile", actor="ann")
+    with pytest.raises(ModelError, match="the champion of reschedule is v1 by now, v2 was compared with none"):
+        send_through_gate(table, trained, promote=True)
+    assert champion_versions(engine) == {"reschedule": "v1"}
+    made = list_decisions(engine, "reschedule")[0]
+    assert (made.decision, made.version, made.champion_before) == ("kept", "v2", None)
+    assert last_run() == ("FAILED", made.reason)
+
+
+def test_a_champion_that_cannot_be_read_is_the_one_that_is_overtaken(engine, table, trained, monkeypatch):
+    monkeypatch.setattr(explore, "apply_verdict", decide_as("promote", []))
+    first = save_challenger(engine, trained.artifact)
+    promote(engine, "reschedule", first.version, expected_champion=None, reason="the first", actor="gate")
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE models SET sha256 = repeat('0', 64)")
+    decision = send_through_gate(table, train_challenger(table, trials=1), promote=True)
+    assert (decision.decision, decision.champion_before) == ("promoted", "v1")
+
+
+def test_a_full_disk_leaves_no_challenger_and_no_run_that_goes_on(engine, table, trained, monkeypatch):
+    def full(source, target):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(explore.shutil, "copy2", full)
+    with pytest.raises(ModelError, match=r"No space left on device.*free some disk below"):
+        send_through_gate(table, trained)
+    assert list_models(engine) == []
+    status, reason = last_run()
+    assert status == "FAILED"
+    assert "free some disk" in reason
+
+
+def test_a_refusal_that_is_given_back_is_that_of_its_own_run(engine, table, trained, monkeypatch):
+    refuse = decide_as("refuse", [])
+
+    def refuse_beside_another(*given, **named):
+        try:
+            return refuse(*given, **named)
+        finally:
+            record_decision(engine, Decision("reschedule", "refused", "another run", "retrain"))
+
+    monkeypatch.setattr(explore, "apply_verdict", refuse_beside_another)
+    assert send_through_gate(table, trained).reason == "as the test wants"
+    assert last_run() == ("FINISHED", "as the test wants")
+
+
+def last_run():
+    """Status and reason of the newest run in the lab book."""
+    settings = load_settings()
+    with open_databases(settings) as databases:
+        client = LabBook(databases.url_of("mlflow"), settings.home / "mlruns").client
+        experiments = [one.experiment_id for one in client.search_experiments()]
+        [run] = client.search_runs(experiments, max_results=1, order_by=["attributes.start_time DESC"])
+    return run.info.status, run.data.tags["reason"]
 
 
 def decide_as(decision, asked):

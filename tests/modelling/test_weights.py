@@ -173,6 +173,10 @@ def test_the_hold_out_stands_for_the_reminded_in_every_figure(table):
     against = trained.verdict.against_base_rate
     assert against.mean == pytest.approx(np.average(losses - base, weights=w))
     assert against.standard_error > (losses - base).std(ddof=1) / np.sqrt(len(y))  # fewer rows than there seem to be
+    bands = trained.artifact.manifest.bands
+    assert sum(bands.rows) == len(test)
+    bins = [np.searchsorted(bands.edges, p, side="right") == i for i in range(len(bands.rows))]
+    assert bands.happened == pytest.approx([np.average(y[own], weights=w[own]) for own in bins])
     alike = train_model(frame.assign(weight=(frame["weight"] > 0).astype(float)), "reschedule", **GIVEN)
     assert alike.artifact.booster != trained.artifact.booster
 

@@ -114,3 +114,10 @@ def test_what_the_rule_said_first_is_left_out(engine: Engine, records: Records) 
 def test_pairs_are_not_compared_by_week(engine: Engine) -> None:
     with pytest.raises(QueryError, match="predictions of 'match' are not compared by week"):
         read(engine, "match")
+
+
+def test_what_was_predicted_of_another_time_does_not_count(engine: Engine, records: Records) -> None:
+    records.tutor(1)
+    week_of(records, -1, ["scheduled"] * 3)
+    records.execute("UPDATE sessions SET scheduled_time = scheduled_time + interval '14 days'")
+    assert read(engine) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,13 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine, insert
 
-from records.tables import automatic_reminders, interventions, reminder_arms, session_reschedule_predictions
+from records.tables import (
+    automatic_reminders,
+    former_predictions,
+    interventions,
+    reminder_arms,
+    session_reschedule_predictions,
+)
 from scoring.outcomes import GROUPS, GroupOutcome, read_outcomes, report_outcomes
 from tests.scoring.conftest import NOW, Records, days_ago
 from tqs.errors import QueryError
@@ -76,6 +83,51 @@ def test_figures_of_each_version_and_group_by_hand(engine: Engine, records: Reco
         GroupOutcome("v2", "treated", 1, 0.9, 0.0, pytest.approx(-math.log(0.1)), pytest.approx(0.81)),
         GroupOutcome("rule", "untreated", 1, 0.1, 0.0, pytest.approx(-math.log(0.9)), pytest.approx(0.01)),
     ]
+
+
+def test_a_rule_that_is_wrong_once_has_a_finite_loss(engine: Engine, records: Records) -> None:
+    predicted(records, records.tutor(1), "rescheduled", p=0.0, version="rule")
+    [one] = report_outcomes(engine, "reschedule", NOW)
+    assert one.log_loss == pytest.approx(-math.log(0.001))
+
+
+def test_the_first_prediction_counts_for_the_time_at_which_the_session_was(engine: Engine, records: Records) -> None:
+    tutor = records.tutor(1)
+    session = predicted(records, tutor, p=0.1, version="v3")
+    alone = predicted(records, tutor, p=0.4)
+    for days, p, starts in ((5, 0.2, days_ago(5)), (9, 0.3, days_ago(5)), (10, 0.8, days_ago(6))):
+        keep_former(records, session, p, days_ago(5 + days), starts)
+    keep_former(records, session, 0.9, days_ago(15), days_ago(5), target="no_show")
+    found = read_outcomes(engine, "reschedule", NOW)
+    said = {str(uuid.UUID(bytes=bytes(key))): p for key, p in zip(found.session, found.probability, strict=True)}
+    assert said == {session: 0.3, alone: 0.4}
+    assert set(found.version.tolist()) == {2}
+
+
+def test_nothing_counts_whose_first_prediction_is_kept_no_more(engine: Engine, records: Records) -> None:
+    tutor = records.tutor(1)
+    predicted(records, tutor, days=30.01)
+    assert len(read_outcomes(engine, "reschedule", NOW)) == 0
+    predicted(records, tutor, days=29.99)
+    assert len(read_outcomes(engine, "reschedule", NOW)) == 1
+
+
+def keep_former(
+    records: Records, session: str, p: float, at: datetime, starts: datetime, target: str = "reschedule"
+) -> None:
+    with records.engine.begin() as connection:
+        connection.execute(
+            insert(former_predictions).values(
+                session_id=session,
+                target=target,
+                day=at.date(),
+                scheduled_time=starts,
+                probability=p,
+                model_version="v2",
+                predicted_at=at,
+                features=[],
+            )
+        )
 
 
 @pytest.mark.parametrize(

@@ -187,6 +187,19 @@ def test_a_prediction_is_told_with_what_was_true_of_such_and_what_changed(
     assert parts == pytest.approx(change.log_odds, abs=1e-12)
 
 
+def test_reasons_of_low_risk_are_told_as_they_would_have_been_stored(engine: Engine, ahead: list[str]) -> None:
+    """The first session has no length: the default in its place is not told as one."""
+    artifact = make_artifact("reschedule", seed=9)  # to which the length matters most
+    predictor = Predictor.from_artifact(replace(artifact, version="v1"))
+    models = MODELS | {"reschedule": ServedModel("reschedule", RiskThresholds(0.3, 0.7), predictor)}
+    anew = predict_session(engine, models, uuid.UUID(ahead[0]), NOW, actor="ann").contributions
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE session_reschedule_predictions SET contributions = NULL")
+    found = trust(engine, ahead[0], models).contributions
+    assert found == anew
+    assert "session_duration_minutes" in {one.feature for one in found}
+
+
 def test_on_its_first_day_it_is_compared_with_the_first_of_the_day(engine: Engine, ahead: list[str]) -> None:
     predict(engine)
     assert trust(engine, ahead[0]).change is None

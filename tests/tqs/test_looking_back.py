@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine
@@ -40,14 +40,22 @@ def records(engine: Engine) -> Records:
 
 
 def test_outcomes_of_predictions(tqs: Call, records: Records) -> None:
+    assert "no session of the last 30 days with a stored prediction" in tqs("models", "outcomes", "reschedule")[1]
+    since = f"interval '{(datetime.now(UTC) - NOW).days - 2} days'"  # the session was yesterday
+    for table, columns in (
+        ("sessions", ("scheduled_time",)),
+        ("reschedules", ("original_time", "cancelled_at")),
+        ("session_reschedule_predictions", ("scheduled_time", "predicted_at")),
+    ):
+        records.execute(f"UPDATE {table} SET " + ", ".join(f"{name} = {name} + {since}" for name in columns))
     code, out, _ = tqs("models", "outcomes", "reschedule", "--json")
     assert code == 0
     [one] = json.loads(out)
     assert (one["version"], one["group"], one["sessions"], one["rate"]) == ("rule", "untreated", 1, 1.0)
     assert one["mean_prediction"] == 0.0  # none of the tutor's sessions of 30 days was rescheduled
-    assert one["log_loss"] == pytest.approx(-math.log(1e-15))
+    assert one["log_loss"] == pytest.approx(-math.log(0.001))
     assert "untreated" in tqs("models", "outcomes", "reschedule")[1]
-    assert "no session with a stored prediction of no_show is over yet" in tqs("models", "outcomes", "no_show")[1]
+    assert "with a stored prediction of no_show is over yet" in tqs("models", "outcomes", "no_show")[1]
 
 
 def test_a_replay_ends_with_0_where_all_is_the_same_or_explained_and_with_1_where_not(

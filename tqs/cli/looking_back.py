@@ -72,6 +72,8 @@ def outcomes(
 ) -> None:
     """Show how stored predictions came out, treated sessions apart. Example: tqs models outcomes reschedule.
 
+    Of the sessions of the last 30 days, each with its first prediction.
+
     treated: somebody intervened about the session. spillover, hold_out: other sessions of tutors drawn to be reminded
     or to be left alone.
     """
@@ -85,7 +87,7 @@ def outcomes(
         return
     figures = ("mean_prediction", "rate", "log_loss", "brier")
     rows = [asdict(one) | {name: f"{getattr(one, name):.4f}" for name in figures} for one in found]
-    print_table(rows, empty=f"no session with a stored prediction of {target} is over yet")
+    print_table(rows, empty=f"no session of the last 30 days with a stored prediction of {target} is over yet")
 
 
 def runs(
