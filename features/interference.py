@@ -31,6 +31,12 @@ def weigh_rows(arms: ReminderArms, tutor: Int64, label_known: Int64) -> Float64:
     return weights
 
 
+def is_reminded(arms: ReminderArms, tutor: Int64, moment: int) -> Bool:
+    """Which tutors (codes (n,)) were drawn to be reminded before `moment` (µs), (n,)."""
+    drawn: Bool = np.isin(tutor, arms.tutor[~arms.hold_out & (arms.assigned < moment)])
+    return drawn
+
+
 def is_handled(by_hand: HandledSessions, ids: np.typing.NDArray[np.uint8], label_known: Int64) -> Bool:
     """Which sessions (ids (n, 16)) somebody intervened about by hand before their label was settled, (n,)."""
     if len(by_hand) == 0:

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 
 from features.catalogue import names_of
+from features.interference import weigh_rows
 from features.matrix import pair_features, session_features
 from features.sample import sample_pairs, sample_sessions, uniform_of
 from features.session import DEFAULT_DURATION_MINUTES
-from records.columns import DAY_US, MINUTE_US, Bool, Columns, History, Int8, Int64
+from records.columns import DAY_US, MINUTE_US, UNTOUCHED, Bool, Columns, History, Int8, Int64, ReminderArms
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +35,29 @@ class Looks(Columns):
     told: Bool
 
 
-def look_at_history(history: History, target: str, cut_off: int) -> Looks:
-    """The as-of sample of `target` from what was known before `cut_off` (µs), as training draws it."""
+def look_at_history(history: History, target: str, cut_off: int, arms: ReminderArms = UNTOUCHED.arms) -> Looks:
+    """The as-of sample of `target` from what was known before `cut_off` (µs), as training draws it.
+
+    Rows of reminded tutors that count for nothing there (`features.interference`) are none here; all others are one.
+    """
     sessions = history.sessions
     if target == "match":
         found = sample_pairs(sessions, cut_off)
         pairs = found.pairs
-        return Looks(
+        looks = Looks(
             np.full(len(pairs), -1), pairs.student, pairs.tutor, pairs.first_scheduled,
             found.label_known, pairs.first_booked, pairs.churned, np.ones(len(pairs), dtype=np.bool_),
         )  # fmt: skip
+        return looks.take(weigh_rows(arms, looks.tutor, found.label_known) > 0)
     sample = sample_sessions(sessions, target, cut_off)
     rows = sessions.take(sample.row)
     minutes = np.where(np.isfinite(rows.duration), rows.duration, DEFAULT_DURATION_MINUTES)
     end = rows.scheduled + (minutes * MINUTE_US).astype(np.int64)
-    return Looks(
+    looks = Looks(
         sample.row, rows.student, rows.tutor, rows.scheduled,
         end, sample.as_of, sample.label, rows.outcome_known < cut_off,
     )  # fmt: skip
+    return looks.take(weigh_rows(arms, looks.tutor, sample.label_known) > 0)
 
 
 def draw_blocks(looks: Looks, most: int) -> Looks:

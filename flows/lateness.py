@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from prefect.runtime import flow_run
 
 
-def comes_too_late(interval: timedelta) -> bool:
-    """Whether this run starts later than `interval` after it was to, so that its successor is due already."""
+def comes_too_late(longest: timedelta) -> bool:
+    """Whether it is later than `longest` after this run was to start, so that a successor is due already."""
     scheduled: datetime = flow_run.scheduled_start_time
-    return datetime.now(UTC) - scheduled > interval
+    return datetime.now(UTC) - scheduled > longest

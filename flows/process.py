@@ -7,9 +7,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from prefect import flow, get_run_logger
-from prefect.runtime import flow_run
 
 from flows.environment import quiet_run_logs
+from flows.lateness import comes_too_late
 from processing.round import work_off
 from records.engine import open_databases
 from tqs.settings import load_settings
@@ -23,7 +23,7 @@ def process_sessions() -> dict[str, Any]:
     """Process all that is due and send what is due; a run that comes too late leaves it to the next one."""
     quiet_run_logs()
     started = datetime.now(UTC)
-    if is_stale(flow_run.scheduled_start_time, started):
+    if comes_too_late(STALE):
         get_run_logger().info("late by more than %s: left to the next run", STALE)
         return {"skipped": True}
     settings = load_settings()
@@ -32,11 +32,6 @@ def process_sessions() -> dict[str, Any]:
     for report in (sessions, mails):
         get_run_logger().info("%s", report)
     return {"sessions": asdict(sessions), "mails": asdict(mails)}
-
-
-def is_stale(scheduled: datetime, now: datetime) -> bool:
-    """Whether a run that was to start at `scheduled` comes so late that another one follows anyway."""
-    return now - scheduled > STALE
 
 
 def is_over(started: datetime) -> bool:

@@ -17,7 +17,7 @@ from scoring.pairs import predict_pairs
 from scoring.sessions import predict_upcoming as predict_sessions
 from scoring.shadow import load_shadows, log_first_bookings
 from scoring.tutors import score_tutors
-from scoring.upkeep import remove_outdated
+from scoring.upkeep import remove_old_pages, remove_outdated
 from tqs.settings import load_settings
 
 
@@ -47,7 +47,7 @@ def predict_upcoming() -> list[dict[str, Any]]:
 def refresh_matches() -> dict[str, Any]:
     """Predict all pairs of students and active tutors; rows that would not change stay as they are.
 
-    Then remove explanations and ended jobs that nobody is expected to ask for any more.
+    Then remove what nobody is expected to ask for any more: explanations, ended jobs, pages of the drift watch.
     """
     quiet_run_logs()
     settings = load_settings()
@@ -55,5 +55,6 @@ def refresh_matches() -> dict[str, Any]:
         model = load_models(databases.app, settings, ["match"])["match"]
         report = predict_pairs(databases.app, model, read_clock(databases.app))
         remove_outdated(databases.app)
+    remove_old_pages(settings.home, datetime.now(UTC).date())
     get_run_logger().info("%s", report)
     return asdict(report)

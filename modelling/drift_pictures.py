@@ -9,10 +9,10 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from modelling.blocks import TWO_SIDED_95, mean_by_blocks
 from modelling.drift import Finding
 from modelling.drift_effect import blocks_of
 from modelling.drift_judge import STATISTIC, Watched
-from modelling.drift_rates import LEVEL_Z, mean_by_blocks
 from modelling.reliability import measure_reliability
 
 INK: Final = "#31507a"
@@ -51,7 +51,7 @@ def draw_rate(watched: Watched) -> Figure:
         }
         times = pd.to_datetime([watched.day - DAYS_A_POINT * int(week) for week in by_week], unit="D")
         rates = np.array([mean.value for mean, _ in by_week.values()])
-        half = LEVEL_Z * np.array([mean.error for mean, _ in by_week.values()])
+        half = TWO_SIDED_95 * np.array([mean.error for mean, _ in by_week.values()])
         style: dict[str, Any] = {"fmt": "o", "markersize": 4, "capsize": 2}
         axes.errorbar(times, rates, yerr=half, color=colour, label=f"happened, {name}", **style)
         axes.plot(times, [predicted for _, predicted in by_week.values()], ".", color=PALE)

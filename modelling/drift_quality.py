@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 from scipy.stats import norm
 
+from modelling.blocks import TWO_SIDED_95, mean_by_blocks
 from modelling.drift import Finding, Window, days_in_words
 from modelling.drift_effect import blocks_of, tutors_of
-from modelling.drift_rates import LEVEL_Z, MINIMUM_CHANGE, MINIMUM_POINTS, mean_by_blocks, no_verdict, untold_share
+from modelling.drift_rates import MINIMUM_CHANGE, MINIMUM_POINTS, no_verdict, untold_share
 from modelling.evaluation import log_losses
 from modelling.gate import LARGEST_ECE
 from modelling.reliability import measure_reliability
@@ -42,7 +43,7 @@ def judge_performance(window: Window, tested: Mapping[str, float], *, alpha: flo
         f"log loss of {days_in_words(window.days)} is {own.value:.4f}, {usual:.4f} on the champion's test part: "
         f"{'worse by more than' if worse else 'not worse by'} {limit:.4f}",
         window.days, "log loss minus that of the test part", difference, limit,
-        own.value - LEVEL_Z * own.error, own.value + LEVEL_Z * own.error, own.rows, int(tested["rows"]),
+        own.value - TWO_SIDED_95 * own.error, own.value + TWO_SIDED_95 * own.error, own.rows, int(tested["rows"]),
     )  # fmt: skip
 
 
@@ -81,7 +82,7 @@ def judge_calibration(window: Window, *, alpha: float) -> Finding:
     return Finding(
         "calibration", "drift" if abs(gap.value) >= limit else "stable", told, window.days,
         "what happened minus what was predicted", gap.value, limit,
-        gap.value - LEVEL_Z * error, gap.value + LEVEL_Z * error, n, len(window.reference),
+        gap.value - TWO_SIDED_95 * error, gap.value + TWO_SIDED_95 * error, n, len(window.reference),
     )  # fmt: skip
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -10,41 +9,18 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from modelling.blocks import TWO_SIDED_95, mean_by_blocks
 from modelling.drift import Finding, Window, days_in_words
 from modelling.drift_effect import FEWEST_OF_A_PERIOD, PERIOD_DAYS, blocks_of, tutors_of
 from modelling.risk import RISK_LEVELS, RiskThresholds, risk_codes
 
 Float64 = NDArray[np.float64]
-Int64 = NDArray[np.int64]
 
 MINIMUM_CHANGE: Final = 0.2  # of the reference's mean
 MINIMUM_POINTS: Final = 0.005
 MINIMUM_SHARE_SHIFT: Final = 0.25
 COMMON_LEVEL: Final = 0.99  # a level that nearly all reference rows have may be that of all others
 UNTOLD_ALLOWANCE: Final = 0.05
-LEVEL_Z: Final = float(norm.ppf(0.975))
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """The mean of n values, and its standard error with blocks (tutors in a week) drawn as a whole."""
-
-    value: float
-    error: float
-    rows: int
-
-
-def mean_by_blocks(values: Float64, blocks: Int64) -> Mean:
-    """Mean of (n,) values and its standard error where rows of a block (n,) belong together.
-
-    The error is that of a ratio of block totals: √(B / (B − 1) Σ (Σ (value − mean))²) / n over B blocks
-    (W. Cochran, Sampling techniques, 1977, ch. 6 and 9A). One block has no error that could be known: infinite.
-    """
-    n, mean = len(values), float(values.mean())
-    totals = np.bincount(blocks, values - mean)
-    count = len(totals)
-    error = np.sqrt(count / (count - 1) * float(np.square(totals).sum())) / n if count > 1 else np.inf
-    return Mean(mean, float(error), n)
 
 
 def usual_swing(values: Float64, rows: pd.DataFrame) -> float:
@@ -57,8 +33,7 @@ def usual_swing(values: Float64, rows: pd.DataFrame) -> float:
     swings = [0.0]
     for number in np.flatnonzero(np.bincount(period) >= FEWEST_OF_A_PERIOD):
         inside = period == number
-        _, own = np.unique(blocks[inside], return_inverse=True)
-        found = mean_by_blocks(values[inside], own)
+        found = mean_by_blocks(values[inside], blocks[inside])
         swings.append(abs(found.value - mean) - 2 * found.error)
     return max(swings)
 
@@ -163,7 +138,7 @@ def _compare_means(
     worth = max(MINIMUM_CHANGE * abs(usual.value), MINIMUM_POINTS)
     seasons = usual_swing(reference, window.reference)
     limit, difference = max(float(np.hypot(chance, seasons)), worth), own.value - usual.value
-    half = LEVEL_Z * max(own.error, expected)
+    half = TWO_SIDED_95 * max(own.error, expected)
     moved = abs(difference) >= limit
     return Finding(
         subject,

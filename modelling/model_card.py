@@ -14,12 +14,12 @@ from sqlalchemy import Engine
 
 from features.catalogue import features_of
 from modelling.artifact import Artifact
+from modelling.blocks import TWO_SIDED_95
 from modelling.store import Decision, list_decisions, load_champion, load_model
 from tqs.errors import ModelError
 
 MOST_DECISIONS: Final = 1_000
 CHART_WIDTH: Final = 60  # characters
-TWO_SIDED_95: Final = 1.96  # standard errors
 NAMES: Final = {
     "challenger": "this model",
     "champion": "champion then",

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from modelling.blocks import TWO_SIDED_95
 from modelling.gate import STANDARD_ERRORS
 from modelling.recipe import TrainedModel
 from modelling.reliability import Reliability, measure_reliability
@@ -28,7 +29,7 @@ def draw_base_rate(frame: pd.DataFrame, target: str) -> Figure:
     """Rows a week, and the share of positives with its 95 % interval, over development and test part."""
     week = frame["scheduled_time"].dt.tz_localize(None).dt.to_period("W").dt.start_time
     weekly = frame.groupby(week)["label"].agg(["size", "mean"])
-    half = 1.96 * np.sqrt(weekly["mean"] * (1 - weekly["mean"]) / weekly["size"])
+    half = TWO_SIDED_95 * np.sqrt(weekly["mean"] * (1 - weekly["mean"]) / weekly["size"])
     figure, (rows, share) = _axes(2, 1, (9, 5), sharex=True)
     rows.bar(weekly.index, weekly["size"], width=6, color=PALE)
     rows.set_ylabel("rows a week")

@@ -14,6 +14,7 @@ import pandas as pd
 from sqlalchemy import Engine
 
 from features.catalogue import names_of
+from features.interference import is_reminded
 from features.sample import gap_of, spans_of
 from features.watched import Looks, draw_blocks, look_at_history, watched_table
 from modelling.artifact import Artifact
@@ -26,6 +27,7 @@ from modelling.predictor import Predictor
 from modelling.risk import RiskThresholds
 from modelling.store import load_champion
 from records.columns import DAY_US, History
+from records.interference import read_interference
 from records.reading import read_history
 from tqs.errors import ModelError, QueryError, RecordsError
 from tqs.private_files import ensure_private_folder
@@ -71,8 +73,10 @@ def watch_drift(
 ) -> DriftVerdict:
     """Compare the sessions that ended on the `days` days up to `day` (UTC) with what the champion learned from.
 
-    For `match`: the pairs whose 30 days ended then. Watching a day again changes nothing that is stored. Where
-    nothing can be compared the verdict is "no verdict" with its reason.
+    For `match`: the pairs whose 30 days ended then. Tutors who were drawn to be reminded by then are on neither side,
+    not even with what came before their lot: missing on one side only, they would pass for tutors who became less
+    risky. Watching a day again changes nothing that is stored. Where nothing can be compared the verdict is
+    "no verdict" with its reason.
 
     Raises
     ------
@@ -105,13 +109,17 @@ def _judge(engine: Engine, settings: Settings, target: str, day: date, days: int
     number = _day_number(day)
     cut_off = min((number + 1) * DAY_US, int(now.timestamp() * 1_000_000))
     history = read_history(engine, until=cut_off)
-    looks = look_at_history(history, target, cut_off)
-    fresh = looks.take((looks.settled >= (number + 1 - days) * DAY_US) & (looks.settled < (number + 1) * DAY_US))
+    arms = read_interference(engine, history.directory).arms
+    looks = look_at_history(history, target, cut_off, arms)
+    compared = looks.take(~is_reminded(arms, looks.tutor, cut_off))
+    ended = (compared.settled >= (number + 1 - days) * DAY_US) & (compared.settled < (number + 1) * DAY_US)
+    fresh = compared.take(ended)
     if len(fresh) == 0:
         what = "no pair's 30 days ended" if target == "match" else "no session ended"
-        return silent(f"{what} in the {days_in_words(days)} up to {day}")
+        who = ", those of reminded tutors left out" if len(arms) else ""
+        return silent(f"{what} in the {days_in_words(days)} up to {day}{who}")
     first, last = (_as_us(time) for time in _window_of(champion))
-    learned = looks.take((looks.scheduled >= first) & (looks.scheduled <= last))
+    learned = compared.take((compared.scheduled >= first) & (compared.scheduled <= last))
     if len(learned) == 0:
         window = " to ".join(time[:10] for time in _window_of(champion))
         return silent(f"the records hold no row of the training window of {target} {champion.version} ({window})")
@@ -160,6 +168,8 @@ def _count_new(looks: Looks, champion: Artifact, tested_from: int) -> int:
     """How many rows there are since the champion was trained, whose test part began at `tested_from` (µs).
 
     All from there on but those that were its test part: sessions that happened since, or that were imported since.
+    Rows that training left out as looked at early (`features.table.UNUSED_PARTS`) are scheduled in the test part and
+    not among its rows, so they count as new: a few pairs booked far ahead, and sessions beside outcomes told late.
     """
     return max(0, int((looks.scheduled >= tested_from).sum()) - int(champion.manifest.metrics.get("rows", 0)))
 

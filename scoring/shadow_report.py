@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, Row, text
 
 from features.labels import RETURN_WINDOW_US, label_pairs
 from features.sample import LONGEST_HORIZON_US
-from modelling.blocks import compare_blocks
+from modelling.blocks import mean_by_blocks
 from modelling.evaluation import log_losses, rule_losses
 from modelling.fallback import RULE_VERSION
 from modelling.gate import FEWEST_COMPARABLE, FEWEST_COMPARABLE_OF_A_CLASS, STANDARD_ERRORS, PairedDifference
@@ -28,7 +28,10 @@ FEWEST_TUTORS: Final = 30  # blocks: with fewer of them the standard error is kn
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Log losses of both on the same rows of so many tutors; the difference is the challenger's less the champion's."""
+    """Log losses of both on the same rows of so many tutors; the difference is the challenger's less the champion's.
+
+    standard_error: with tutors as blocks; 0 of a single tutor, who tells nothing of others.
+    """
 
     rows: int
     positives: int
@@ -114,15 +117,15 @@ def _compare(rows: Sequence[Row[Any]], outcomes: _Outcomes, judged: Bool) -> Com
     said = np.array([row.champion_probability for row in rows])
     by_rule = np.array([row.champion_version == RULE_VERSION for row in rows])
     champion = np.where(by_rule, rule_losses(labels, said), log_losses(labels, said))
-    difference = compare_blocks(own, champion, tutor)
+    difference = mean_by_blocks(own - champion, tutor)
     return Compared(
         rows=len(rows),
         positives=int(labels.sum()),
         tutors=len(np.unique(tutor)),
         log_loss=float(own.mean()),
         champion_log_loss=float(champion.mean()),
-        difference=difference.mean,
-        standard_error=difference.standard_error,
+        difference=difference.value,
+        standard_error=difference.error if np.isfinite(difference.error) else 0.0,
     )
 
 

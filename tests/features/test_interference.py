@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from features.interference import is_handled, weigh_rows
+from features.interference import is_handled, is_reminded, weigh_rows
 from features.table import training_table, uuid_texts
 from records.columns import TARGETS, UNTOUCHED, HandledSessions, Interference, ReminderArms
 from tests.features.histories import DAY, at, random_history
@@ -28,6 +28,14 @@ def test_weights_by_hand():
     tutor, known = (np.array(column) for column in zip(*rows, strict=True))
     assert weigh_rows(arms, tutor, known).tolist() == [1, 1, 0, 1, 5, 2, 1, 1, 1]
     assert weigh_rows(UNTOUCHED.arms, tutor, known).tolist() == [1] * 9
+
+
+def test_who_is_reminded_by_a_moment():
+    arms = arms_of([(2, 100, False, 0.2), (5, 50, True, 0.2), (7, 50, False, 0.5)])
+    tutor = np.array([7, 2, 5, 6, 2])
+    assert is_reminded(arms, tutor, 100).tolist() == [True, False, False, False, False]
+    assert is_reminded(arms, tutor, 101).tolist() == [True, True, False, False, True]
+    assert not is_reminded(UNTOUCHED.arms, tutor, 101).any()
 
 
 @given(st.floats(0.05, 0.95), st.integers(-3, 3))

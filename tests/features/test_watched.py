@@ -8,7 +8,7 @@ import pytest
 from features.catalogue import names_of
 from features.table import training_table
 from features.watched import draw_blocks, look_at_history, watched_table
-from records.columns import DAY_US, HOUR_US, NEVER, TARGETS
+from records.columns import DAY_US, HOUR_US, NEVER, TARGETS, UNTOUCHED, Interference, ReminderArms
 from tests.features.histories import DAY, at, make_sessions, random_history
 
 CUT_OFF = at("2027-06-01 00:00")
@@ -34,6 +34,22 @@ def test_features_and_labels_are_those_that_training_computes(target):
     same = watched.iloc[[ours[key] for key in theirs]]
     assert same[names].to_numpy().tobytes() == frame[names].to_numpy().tobytes()
     assert same["label"].tolist() == frame["label"].tolist()
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_rows_that_weigh_nothing_in_training_are_not_watched(target):
+    """Tutor 0 is reminded from the middle of the history on, 1 held out, 2 reminded after the cut-off."""
+    lot = int(HISTORY.sessions.scheduled.mean())
+    arms = ReminderArms(
+        np.array([0, 1, 2]), np.array([lot, lot, CUT_OFF]), np.array([False, True, False]), np.full(3, 0.25)
+    )
+    frame = training_table(HISTORY, target, CUT_OFF, interference=Interference(arms, UNTOUCHED.by_hand)).frame
+    before, after = look_at_history(HISTORY, target, CUT_OFF), look_at_history(HISTORY, target, CUT_OFF, arms)
+    watched = set(zip(after.scheduled.tolist(), after.as_of.tolist(), strict=True))
+    times = zip(*(as_microseconds(frame[name]).tolist() for name in ("scheduled_time", "as_of")), strict=True)
+    assert [row in watched for row in times] == (frame["weight"] > 0).tolist()
+    assert 0 < (after.tutor == 0).sum() < (before.tutor == 0).sum()
+    assert (after.tutor != 0).sum() == (before.tutor != 0).sum()
 
 
 def test_a_session_belongs_to_the_day_of_its_end_and_says_whether_it_was_told():

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from sqlalchemy import Engine
 
-from flows.process import LONGEST, STALE, is_over, is_stale, process_sessions
+from flows.process import LONGEST, STALE, is_over, process_sessions
 from tests.processing.conftest import Plant, open_plant
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def plant(engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pl
 
 def start_run(monkeypatch: pytest.MonkeyPatch, *, late: timedelta) -> object:
     scheduled = datetime.now(UTC) - late
-    monkeypatch.setattr("flows.process.flow_run", SimpleNamespace(scheduled_start_time=scheduled))
+    monkeypatch.setattr("flows.lateness.flow_run", SimpleNamespace(scheduled_start_time=scheduled))
     return process_sessions.fn()
 
 
@@ -49,7 +49,7 @@ def test_a_run_processes_and_sends_what_is_due(plant: Plant, tmp_path: Path, mon
 
 
 def test_a_run_that_comes_too_late_leaves_it_to_the_next(plant: Plant, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert start_run(monkeypatch, late=timedelta(minutes=3)) == {"skipped": True}
+    assert start_run(monkeypatch, late=STALE + timedelta(seconds=1)) == {"skipped": True}
     assert plant.rows("SELECT DISTINCT state FROM work_items") == [("pending",)]
 
 
@@ -59,10 +59,8 @@ def test_a_run_that_has_had_its_time_leaves_the_rest_to_the_next(plant: Plant, m
     assert plant.rows("SELECT DISTINCT state, attempts FROM work_items") == [("pending", 0)]
 
 
-def test_when_a_run_is_stale_and_when_it_is_over() -> None:
+def test_when_a_run_is_over() -> None:
     now = datetime.now(UTC)
-    assert not is_stale(now - STALE, now)
-    assert is_stale(now - STALE - timedelta(seconds=1), now)
     assert not is_over(now - LONGEST + timedelta(minutes=1))
     assert is_over(now - LONGEST - timedelta(seconds=1))
 

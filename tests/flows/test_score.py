@@ -27,7 +27,11 @@ def test_pairs_are_made_and_what_is_old_is_removed(
         "INSERT INTO jobs (kind, state, actor, updated_at) VALUES ('generate_all', 'done', 'ada', '2020-01-01')"
     )
 
+    (tmp_path / "drift/2020-01-01-match").mkdir(parents=True)
+
     assert refresh_matches.fn()["created"] == 2
+
+    assert not list((tmp_path / "drift").iterdir())
 
     assert records.rows("SELECT count(*) FROM match_predictions") == [(2,)]
     assert records.rows("SELECT 1 FROM jobs") == []

@@ -4,31 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy.stats import norm, sem
+from scipy.stats import norm
 
-from modelling.drift_rates import judge_mean_prediction, judge_rate, judge_score_shift, mean_by_blocks, usual_swing
+from modelling.drift_rates import judge_mean_prediction, judge_rate, judge_score_shift, usual_swing
 from modelling.risk import RiskThresholds
 
 from .drift_rows import THURSDAY, make_window, ones
 
 LEVELS = RiskThresholds(0.15, 0.35)
-
-
-@given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=50))
-def test_without_blocks_the_error_is_the_standard_error_of_the_mean(values):
-    mean = mean_by_blocks(np.array(values), np.arange(len(values)))
-    assert mean.value == pytest.approx(np.mean(values), abs=1e-9)
-    assert mean.error == pytest.approx(sem(values), rel=1e-6, abs=1e-9)
-
-
-def test_rows_of_a_block_count_together():
-    # Two tutors, one always and one never: deviations ±½, three rows each, so totals ±1.5.
-    mean = mean_by_blocks(np.array([1.0, 1, 1, 0, 0, 0]), np.array([0, 0, 0, 1, 1, 1]))
-    assert mean.value == 0.5
-    assert mean.error == pytest.approx(np.sqrt(2 / 1 * (1.5**2 + 1.5**2)) / 6)
-    assert mean_by_blocks(np.ones(3), np.zeros(3, dtype=np.int64)).error == np.inf
 
 
 def test_the_threshold_is_that_of_two_proportions():

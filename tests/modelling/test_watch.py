@@ -110,6 +110,47 @@ def test_a_feature_that_is_told_otherwise_from_a_day_on_is_named(world, settings
     assert found["tutor_total_sessions_7d"].verdict == "stable"
 
 
+def test_reminders_that_work_are_no_drift(world, settings):
+    """The riskier half of the tutors calls for reminders in January; four of five get them and reschedule no more."""
+    lot = END - timedelta(days=25)
+    with world.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO reminder_arms (tutor_id, arm, share, assigned_at) "
+                "SELECT tutor_id, CASE WHEN row_number() OVER (ORDER BY risk DESC) % 5 = 3 "
+                "THEN 'hold_out' ELSE 'treated' END, 0.2, :lot FROM ("
+                "SELECT tutor_id, avg((status = 'rescheduled')::int) AS risk FROM sessions "
+                "WHERE scheduled_time < :lot GROUP BY 1 ORDER BY 2 DESC LIMIT 30) AS risky"
+            ),
+            {"lot": lot},
+        )
+        connection.execute(
+            text(
+                "UPDATE sessions SET status = 'completed' WHERE status = 'rescheduled' AND scheduled_time >= :lot "
+                "AND tutor_id IN (SELECT tutor_id FROM reminder_arms WHERE arm = 'treated')"
+            ),
+            {"lot": lot},
+        )
+    verdict = watch(world, settings, days=24)
+    assert verdict.watched is not None
+    assert verdict.watched.current["tutor"].nunique() == verdict.watched.reference["tutor"].nunique() == 60 - 24
+    assert {one.subject for one in verdict.findings if one.verdict == "drift"} == {
+        "calibration"
+    }  # as without reminders
+    [rate] = [one for one in verdict.findings if one.subject == "rate"]
+    assert rate.statistic == pytest.approx(0, abs=0.01)
+    with world.connect() as connection:
+        later = connection.scalar(
+            text(
+                "SELECT count(*) FROM sessions LEFT JOIN reminder_arms USING (tutor_id) WHERE scheduled_time >= :since "
+                "AND scheduled_time < :until AND (arm IS DISTINCT FROM 'treated' OR scheduled_time < :lot)"
+            ),
+            {"since": datetime(2025, 12, 14, tzinfo=UTC), "until": END, "lot": lot},
+        )
+    assert verdict.new_rows is not None
+    assert 0.8 * later < verdict.new_rows <= later
+
+
 def test_pairs_are_watched_when_their_thirty_days_end(world, settings):
     verdict = watch(world, settings, "match", days=30)
     assert verdict.watched is not None

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from pathlib import Path
 
 from sqlalchemy import Engine
 
-from scoring.upkeep import remove_outdated
+from scoring.upkeep import remove_old_pages, remove_outdated
 from tests.scoring.conftest import Records
 
 
@@ -36,3 +37,17 @@ def test_only_what_is_old_and_ended_goes(engine: Engine, records: Records) -> No
     kept = records.rows("SELECT total::int, state FROM jobs ORDER BY total, state")
     assert kept == [(29, "done"), (29, "failed"), (29, "pending"), (29, "running"), (31, "pending"), (31, "running")]
     assert remove_outdated(engine) == 0
+
+
+def test_pages_of_a_watch_go_after_ninety_days_and_nothing_else_does(tmp_path: Path) -> None:
+    assert remove_old_pages(tmp_path, date(2026, 11, 29)) == 0  # nothing was ever watched
+    drift = tmp_path / "drift"
+    gone = ["2026-08-30-match", "2026-08-30-no_show", "2024-02-29-reschedule"]
+    kept = ["2026-08-31-match", "2026-11-28-match", "2026-08-30-notes", "2026-08-30", "2026-02-30-match", "my-match"]
+    for name in [*gone, *kept]:
+        (drift / name).mkdir(parents=True)
+        (drift / name / "features.html").write_text("effects")
+    (drift / "2026-08-01-match").write_text("a file")
+    assert remove_old_pages(tmp_path, date(2026, 11, 29)) == 3
+    assert sorted(one.name for one in drift.iterdir()) == sorted([*kept, "2026-08-01-match"])
+    assert (drift / "2026-08-31-match" / "features.html").exists()
