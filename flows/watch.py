@@ -102,7 +102,9 @@ def follow_up(engine: Engine, target: str, day: date, *, brakes: bool, trials: i
     if not brake.retrain:
         return told | hold_back(engine, target, day, brake.reason)
     ended: State[Any] = retrain(targets=[target], trials=trials, seed=seed, return_state=True)
-    decision = ended.result()[0]["decision"] if ended.is_completed() else None
+    # Said, since Prefect would hand out a coroutine where a loop runs in this thread; its types do not know the word.
+    outcomes = ended.result(_sync=True) if ended.is_completed() else None  # type: ignore[call-overload]
+    decision = outcomes[0]["decision"] if outcomes else None
     if decision == LEFT:
         return told | hold_back(engine, target, day, f"{target} is being retrained already")
     came = f"the gate's decision: {decision}" if decision else f"no new champion: {ended.message or ended.name}"
