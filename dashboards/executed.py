@@ -35,14 +35,10 @@ def link_watch(home: Path, page: str | None) -> dict[str, str]:
 
 def link_notebooks(home: Path, target: str, run_ids: Iterable[str]) -> Mapping[str, dict[str, str]]:
     """MLflow run to the addresses of its executed notebooks by name; a run whose files are gone has none."""
-    folder = home / "runs"
-    return {
-        run_id: {
-            file.stem: f"runs/{file.parent.name}/{file.name}"
-            for file in sorted(folder.glob(f"*-{target}-{run_id[:8]}/*.html"))
-        }
-        for run_id in run_ids
-    }
+    found: dict[str, dict[str, str]] = {}
+    for file in sorted((home / "runs").glob(f"*-{target}-*/*.html")):
+        found.setdefault(file.parent.name.rpartition("-")[2], {})[file.stem] = f"runs/{file.parent.name}/{file.name}"
+    return {run_id: found.get(run_id[:8], {}) for run_id in run_ids}
 
 
 class _PageHandler(AuthenticatedStaticFileHandler):  # type: ignore[misc]  # Panel is not typed for us

@@ -105,13 +105,14 @@ def predict_tutors_sessions(
 ) -> int:
     """Predict what of these tutors `predict_upcoming` would, as a part of the transaction; how many sessions.
 
+    Reasons are left to the hourly run: they would make a processed session cost several times as much.
     Others may store predictions meanwhile: of two for one session that of the later moment stays.
     """
     upcoming = read_upcoming(connection, now, days=DAYS_AHEAD, tutors=tutors)
     if len(upcoming):
         X = upcoming_features(upcoming, now, timezone)
         store = store_explained if len(upcoming) <= FEW else store_predictions
-        for target in SESSION_TARGETS:  # without reasons, which would cost five times as much; the hourly run has them
+        for target in SESSION_TARGETS:
             model = models[target]
             store(connection, model, upcoming.sessions, X, model.predict(X), now)
     return len(upcoming)
