@@ -13,8 +13,9 @@ from dashboards.live import Live
 from dashboards.page import LivePage
 from dashboards.views.cards import frame
 from dashboards.views.model_cards import TargetModels, render_target
+from modelling.decisions import list_decisions
 from modelling.drift_store import read_newest_findings
-from modelling.store import list_decisions, list_models
+from modelling.store import list_models
 from records.columns import TARGETS
 
 SHOWN_DECISIONS = 5

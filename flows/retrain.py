@@ -23,12 +23,13 @@ from flows.environment import quiet_run_logs
 from flows.lateness import comes_too_late
 from flows.notebooks import run_notebook
 from modelling.cpus import usable_cpus
+from modelling.decisions import Decision, list_decisions
 from modelling.origin import Origin, read_origin
 from modelling.parameters import BuildFeatures, TrainModel
 from modelling.registry import LabBook, close_run, log_notebook, mirror_aliases, open_run
 from modelling.runs import TrainingRun, begin_run, end_run, note_place, note_snapshot
 from modelling.snapshot import hash_file
-from modelling.store import Decision, champion_versions, list_decisions, list_models, record_decision
+from modelling.store import champion_versions, list_models, record_decision
 from records.columns import TARGETS
 from records.engine import Databases, open_databases
 from tqs.errors import LabBookError, ModelError, TqsError, UnfitDataError

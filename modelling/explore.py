@@ -21,6 +21,7 @@ from features.table import uuid_texts
 from features.windows import Countable, count_in_windows, counted_from
 from modelling.artifact import Artifact
 from modelling.cpus import usable_cpus
+from modelling.decisions import Decision, list_decisions
 from modelling.evaluation import evaluate, log_losses
 from modelling.gate import STANDARD_ERRORS, compare_losses
 from modelling.origin import read_origin
@@ -30,7 +31,7 @@ from modelling.recipe import NewestPart, TrainedModel, train_model
 from modelling.registry import LabBook, close_run, log_model, log_run, mirror_aliases, open_run
 from modelling.risk import RiskThresholds
 from modelling.snapshot import Snapshot, read_snapshot, write_snapshot
-from modelling.store import Decision, list_decisions, list_models, save_challenger
+from modelling.store import list_models, save_challenger
 from modelling.weights import take_weights
 from records.columns import DAY_US, STATUSES, History, Int64
 from records.engine import open_databases

@@ -15,7 +15,8 @@ from sqlalchemy import Engine
 from features.catalogue import features_of
 from modelling.artifact import Artifact
 from modelling.blocks import TWO_SIDED_95
-from modelling.store import Decision, list_decisions, load_champion, load_model
+from modelling.decisions import Decision, list_decisions
+from modelling.store import load_champion, load_model
 from tqs.errors import ModelError
 
 MOST_DECISIONS: Final = 1_000

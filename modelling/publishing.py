@@ -10,9 +10,10 @@ from sqlalchemy import Engine
 
 from modelling.artifact import Artifact
 from modelling.canary import check_artifact
+from modelling.decisions import Decision
 from modelling.evidence import describe_test_part
 from modelling.recipe import TrainedModel
-from modelling.store import Decision, champion_versions, load_champion, promote, record_decision
+from modelling.store import champion_versions, load_champion, promote, record_decision
 from tqs.errors import ModelError, UnfitDataError
 
 ACTOR = "gate"

@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sqlalchemy import ColumnElement, Engine, func, insert, select, update
 
+from modelling.decisions import Decision, list_decisions
 from modelling.origin import Origin
-from modelling.store import Decision, list_decisions, record_decision
+from modelling.store import record_decision
 from records.tables.runs import training_runs
 
 ACTOR: Final = "retrain"

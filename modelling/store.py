@@ -1,4 +1,4 @@
-"""The models that serve, and every decision about them, in our own database.
+"""The models that serve, in our own database, and all that changes which of them does.
 
 Serving needs nothing else: a model's bytes, hash and alias are one row, so a promotion is one transaction. The
 champion, the one before it, the last three that served, the newest three and those that run in shadow stay of each
@@ -7,7 +7,6 @@ target, ready to be promoted; older ones live on in MLflow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,14 +16,13 @@ from sqlalchemy import Connection, Engine, Row, and_, case, delete, func, insert
 from features.catalogue import names_of
 from modelling.artifact import LARGEST_BOOSTER_BYTES, LARGEST_MANIFEST_BYTES, Artifact, read_artifact
 from modelling.comparisons import recorded_metrics
+from modelling.decisions import Decision, Metrics, write_decision
 from records.engine import explain_outage
 from records.locking import run_alone
 from records.tables.models import model_decisions, models, shadow_runs
 from tqs.errors import ModelError
 
 KEPT_MODELS: Final = 3
-
-Metrics = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +36,6 @@ class ModelRow:
     metrics: Metrics
     sha256: str
     mlflow_run_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """Why a model serves or does not.
-
-    decision: promoted, kept, refused or rolled_back.
-    metrics: of the model decided on (`challenger`) and of the champion before, of base rate and rule, on the same
-        `window`; without a window each of the two has its own. See `modelling.recipe.TrainedModel.compared_metrics`.
-    sha256: of the model decided on; filled in where the decision is written.
-    """
-
-    target: str
-    decision: str
-    reason: str
-    actor: str
-    version: str | None = None
-    champion_before: str | None = None
-    metrics: Metrics | None = None
-    mlflow_run_id: str | None = None
-    decided_at: datetime | None = None
-    sha256: str | None = None
 
 
 def load_champion(engine: Engine, target: str) -> Artifact | None:
@@ -101,20 +77,6 @@ def list_models(engine: Engine, target: str | None = None) -> list[ModelRow]:
         query = query.where(models.c.target == target)
     with engine.connect() as connection:
         return [ModelRow(**row._mapping) for row in connection.execute(query)]
-
-
-def list_decisions(engine: Engine, target: str, limit: int = 20, *, version: str | None = None) -> list[Decision]:
-    """The newest decisions on `target` first; with a version only those on that model."""
-    query = (
-        select(*(model_decisions.c[name] for name in Decision.__dataclass_fields__))
-        .where(model_decisions.c.target == target)
-        .order_by(model_decisions.c.decided_at.desc())
-        .limit(limit)
-    )
-    if version is not None:
-        query = query.where(model_decisions.c.version == version)
-    with engine.connect() as connection:
-        return [Decision(**row._mapping) for row in connection.execute(query)]
 
 
 def save_challenger(engine: Engine, artifact: Artifact, mlflow_run_id: str | None = None) -> Artifact:
@@ -180,7 +142,7 @@ def promote(
             raise ModelError(f"{version} already is the champion of {target}")
         _enthrone(connection, target, version)
         compared = metrics or recorded_metrics(connection, target, version, champion)
-        _record(
+        write_decision(
             connection,
             Decision(target, "promoted", reason, actor, version, champion, compared, mlflow_run_id),
         )
@@ -204,7 +166,7 @@ def roll_back(engine: Engine, target: str, *, reason: str, actor: str) -> tuple[
             )
         _enthrone(connection, target, previous)
         compared = recorded_metrics(connection, target, previous, champion)
-        _record(connection, Decision(target, "rolled_back", reason, actor, previous, champion, compared))
+        write_decision(connection, Decision(target, "rolled_back", reason, actor, previous, champion, compared))
     return previous, champion
 
 
@@ -222,7 +184,7 @@ def record_decision(engine: Engine, decision: Decision) -> None:
                 .where(models.c.alias == "challenger")
                 .values(alias=None)
             )
-        _record(connection, decision)
+        write_decision(connection, decision)
 
 
 def lock_target(connection: Connection, target: str) -> None:
@@ -304,17 +266,6 @@ def _forget_old(connection: Connection, target: str) -> None:
             models.c.version.not_in(in_shadow),
         )
     )
-
-
-def _record(connection: Connection, decision: Decision) -> None:
-    values = {name: getattr(decision, name) for name in Decision.__dataclass_fields__ if name != "decided_at"}
-    sha256 = (
-        select(models.c.sha256)
-        .where(models.c.target == decision.target, models.c.version == decision.version)
-        .scalar_subquery()
-    )
-    values |= {"metrics": dict(decision.metrics or {}), "sha256": sha256}
-    connection.execute(insert(model_decisions).values(**values))
 
 
 def _unknown_version(target: str, version: str) -> ModelError:

@@ -9,7 +9,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from dashboards.formats import NOTHING, format_percent, format_time
-from modelling.store import Decision, ModelRow
+from modelling.decisions import Decision
+from modelling.store import ModelRow
 
 TITLES: Final = {"match": "Match", "reschedule": "Reschedule", "no_show": "No-show"}
 QUESTIONS: Final = {

@@ -12,9 +12,10 @@ from sqlalchemy import text
 
 from benchmarks._model import make_artifact
 from modelling.artifact import build_artifact
+from modelling.decisions import Decision
 from modelling.drift import Finding
 from modelling.drift_store import store_findings, store_retraining
-from modelling.store import Decision, promote, record_decision, roll_back, save_challenger
+from modelling.store import promote, record_decision, roll_back, save_challenger
 from tests.e2e.conftest import Dashboards
 
 RUN = "0123456789abcdef0123456789abcdef"

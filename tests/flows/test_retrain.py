@@ -17,10 +17,11 @@ from flows import retrain as retraining
 from flows.environment import announced_server, quiet_run_logs, serve_environment, use_prefect
 from flows.notebooks import ExecutedNotebook, NotebookError
 from flows.retrain import Place, build_features, retrain_lock, retrain_target, train_model
+from modelling.decisions import list_decisions
 from modelling.origin import Origin
 from modelling.registry import LabBook
 from modelling.runs import begin_run, list_runs
-from modelling.store import champion_versions, list_decisions, promote, save_challenger
+from modelling.store import champion_versions, promote, save_challenger
 from records.engine import Databases, create_database, explain_outage
 from tests.conftest import connect_as_owner
 from tqs.errors import LabBookError, RecordsError, TqsError, UnfitDataError

@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import URL, Engine, text
 
 from flows.environment import use_prefect
+from modelling.decisions import list_decisions
 from modelling.drift_store import read_findings
-from modelling.store import list_decisions, list_models
+from modelling.store import list_models
 from records.engine import Databases
 from records.load import write_world
 from records.world import make_world

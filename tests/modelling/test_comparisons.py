@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from benchmarks._model import make_artifact
-from modelling.store import Decision, list_decisions, promote, record_decision, roll_back, save_challenger
+from modelling.decisions import Decision, list_decisions
+from modelling.store import promote, record_decision, roll_back, save_challenger
 
 TARGET = "reschedule"
 WINDOW = {"rows": 900, "first_scheduled": "2026-01-01T00:00:00Z", "last_scheduled": "2026-02-01T00:00:00Z"}

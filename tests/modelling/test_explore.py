@@ -9,20 +9,13 @@ import numpy as np
 import pytest
 
 from modelling import explore
+from modelling.decisions import Decision, list_decisions
 from modelling.evaluation import log_losses
 from modelling.explore import Table, compare, load_table, send_through_gate, train_challenger
 from modelling.publishing import apply_verdict
 from modelling.recipe import TrainedModel
 from modelling.registry import LabBook
-from modelling.store import (
-    Decision,
-    champion_versions,
-    list_decisions,
-    list_models,
-    promote,
-    record_decision,
-    save_challenger,
-)
+from modelling.store import champion_versions, list_models, promote, record_decision, save_challenger
 from records.columns import TARGETS
 from records.engine import create_app_engine, open_databases
 from records.load import write_world

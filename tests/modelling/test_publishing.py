@@ -6,10 +6,11 @@ import pytest
 from sqlalchemy import text
 
 from modelling import publishing
+from modelling.decisions import list_decisions
 from modelling.publishing import apply_verdict, find_champion
 from modelling.recipe import train_model
 from modelling.risk import RiskThresholds
-from modelling.store import champion_versions, list_decisions, list_models, save_challenger
+from modelling.store import champion_versions, list_models, save_challenger
 from tqs.errors import ModelError, UnfitDataError
 
 from .table import GAP, make_table

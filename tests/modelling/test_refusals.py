@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from modelling.decisions import list_decisions
 from modelling.publishing import apply_verdict, find_champion, unfit_data_recorded
 from modelling.recipe import train_model
 from modelling.risk import RiskThresholds
-from modelling.store import list_decisions, list_models, load_champion, promote, save_challenger
+from modelling.store import list_models, load_champion, promote, save_challenger
 from tqs.errors import UnfitDataError
 
 from .table import GAP, make_table

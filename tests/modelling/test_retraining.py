@@ -10,10 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from modelling.decisions import Decision
 from modelling.origin import Origin
 from modelling.retraining import Brake, apply_brakes, recent_retrainings
 from modelling.runs import begin_run, end_run
-from modelling.store import Decision, record_decision
+from modelling.store import record_decision
 
 NOW = datetime(2026, 11, 29, 9, tzinfo=UTC)
 

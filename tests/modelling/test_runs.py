@@ -11,9 +11,10 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from flows.retrain import retrain_lock
+from modelling.decisions import Decision, list_decisions
 from modelling.origin import Origin
 from modelling.runs import LOST, begin_run, end_run, list_runs, note_place, note_snapshot
-from modelling.store import Decision, list_decisions, record_decision
+from modelling.store import record_decision
 from tests.bentos.conftest import wait_until
 
 GIVEN = {"seed": 7, "trials": 30, "origin": Origin("abc", "f" * 64)}

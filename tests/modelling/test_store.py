@@ -9,11 +9,10 @@ from sqlalchemy import text, update
 
 from features.catalogue import names_of
 from modelling.artifact import Artifact
+from modelling.decisions import Decision, list_decisions
 from modelling.pipeline import TreeParameters, fit_pipeline
 from modelling.store import (
-    Decision,
     champion_versions,
-    list_decisions,
     list_models,
     load_champion,
     load_model,

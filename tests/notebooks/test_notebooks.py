@@ -13,11 +13,12 @@ import pytest
 
 from features.catalogue import names_of
 from flows.notebooks import run_notebook
+from modelling.decisions import list_decisions
 from modelling.drift_store import read_findings
 from modelling.parameters import BuildFeatures, Explore, TrainModel, WatchDrift
 from modelling.refit import refit_model
 from modelling.snapshot import read_snapshot, write_snapshot
-from modelling.store import list_decisions, list_models, load_champion, load_model
+from modelling.store import list_models, load_champion, load_model
 from records.load import write_world
 from records.world import make_world
 from tqs.errors import UnfitDataError

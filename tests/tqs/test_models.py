@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import URL, Engine, text
 
 from benchmarks._model import make_artifact
-from modelling.store import champion_versions, list_decisions, promote, save_challenger
+from modelling.decisions import list_decisions
+from modelling.store import champion_versions, promote, save_challenger
 from tests.conftest import connect_as_owner
 from tests.tqs.conftest import Call
 

@@ -120,7 +120,8 @@ def show(
     json: AsJson = False,
 ) -> None:
     """Show why a model serves, its window and its metrics; --json shows all of it. Example: tqs models show match."""
-    from modelling.store import list_decisions, load_champion, load_model
+    from modelling.decisions import list_decisions
+    from modelling.store import load_champion, load_model
     from records.engine import open_databases
 
     require_target(target)
