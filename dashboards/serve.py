@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from tornado.ioloop import IOLoop
 from tornado.web import RedirectHandler
 
+from dashboards.card_page import card_route
 from dashboards.executed import routes
 from dashboards.live import POLL_S, Live
 from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_password
@@ -90,6 +91,7 @@ def create_server(engine: Engine, settings: Settings, live: Live) -> Any:
             extra_patterns=[
                 ("/", RedirectHandler, {"url": f"/{FIRST_PAGE}", "permanent": False}),
                 *routes(settings.home),
+                card_route(engine),
             ],
         )
     except OSError as error:

@@ -106,6 +106,8 @@ def evaluate_groups(
 ) -> list[dict[str, object]]:
     """Rows, base rate, mean prediction and log loss of each group, e.g. {"lead time": array of names (n,)}.
 
+    chance_error: the standard error of the base rate where every probability is right and rows are independent.
+
     Groups of fewer than SMALLEST_GROUP rows are left out: their rates are noise.
     """
     losses = log_losses(labels, probabilities)
@@ -124,9 +126,16 @@ def evaluate_groups(
                     "base_rate": mean_of(labels[inside], own),
                     "mean_prediction": mean_of(probabilities[inside], own),
                     "log_loss": mean_of(losses[inside], own),
+                    "chance_error": _chance_error(probabilities[inside], own),
                 }
             )
     return table
+
+
+def _chance_error(probabilities: Float64, weights: Float64 | None) -> float:
+    """The standard error of the weighted mean of labels that have these probabilities."""
+    w = np.ones(len(probabilities)) if weights is None else weights
+    return float(np.sqrt((w**2 * probabilities * (1 - probabilities)).sum()) / w.sum())
 
 
 def _decision_metrics(

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
+from modelling.weights import effective_rows
+
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
 
@@ -33,14 +35,16 @@ def doubt_base_rate(now: float, then: float) -> list[str]:
     ]
 
 
-def doubt_ranking(labels: Int8, champion: Float64) -> list[str]:
-    """Why (n,) labels that a champion has not learned from, and probabilities by it, do not belong together."""
-    positives = int(labels.sum())
-    negatives = len(labels) - positives
+def doubt_ranking(labels: Int8, champion: Float64, weights: Float64 | None = None) -> list[str]:
+    """Why (n,) labels that a champion has not learned from, and probabilities by it, do not belong together.
+
+    weights: how much each row counts, (n,); alike where not given.
+    """
+    positives, negatives = (effective_rows(labels == label, weights) for label in (1, 0))
     if not positives or not negatives:
         return []
-    auc = float(roc_auc_score(labels, champion))
-    error = np.sqrt((len(labels) + 1) / (12 * positives * negatives))  # of Mann and Whitney's U, where it knows nothing
+    auc = float(roc_auc_score(labels, champion, sample_weight=weights))
+    error = np.sqrt((positives + negatives + 1) / (12 * positives * negatives))
     if auc >= LOWEST_AUC or auc >= 0.5 - STANDARD_ERRORS * error:
         return []
     return [

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-import numpy as np
 from sqlalchemy import Engine
 
 from features.catalogue import features_of
@@ -191,8 +190,7 @@ def _groups(evidence: Mapping[str, Any] | None) -> Iterator[str]:
         return
     rows = []
     for group in evidence["groups"]:
-        error = np.sqrt(group["base_rate"] * (1 - group["base_rate"]) / group["rows"])
-        apart = abs(group["mean_prediction"] - group["base_rate"]) > TWO_SIDED_95 * error
+        apart = abs(group["mean_prediction"] - group["base_rate"]) > TWO_SIDED_95 * group["chance_error"]
         figures = (f"{group['base_rate']:.4f}", f"{group['mean_prediction']:.4f}", f"{group['log_loss']:.4f}")
         rows.append((group["grouping"], group["group"], f"{group['rows']:,}", *figures, "apart" if apart else ""))
     yield from _table(("grouping", "group", "rows", "happened", "predicted on average", "log loss", ""), rows)

@@ -225,7 +225,7 @@ def train_model(
         weights=test_weights,
     )
     evaluation = evaluate(y_test, compared.challenger, thresholds, seed=seed, weights=test_weights)
-    leakage = single_feature_auc(X, y, features)
+    leakage = single_feature_auc(X, y, features, weights)
     gains = gain_by_feature(fitted.booster, features)
     concepts = gain_by_concept(gains, {feature.name: feature.concept for feature in catalogue})
     verdict = judge(
@@ -276,7 +276,7 @@ def _doubt_labels(champion: Artifact | None, base_rate: float, compared: NewestP
     rows = compared.comparable
     return [
         *doubt_base_rate(base_rate, champion.manifest.training.base_rate),
-        *doubt_ranking(compared.labels[rows], compared.champion[rows]),
+        *doubt_ranking(compared.labels[rows], compared.champion[rows], take_weights(compared.weights, rows)),
     ]
 
 

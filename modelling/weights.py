@@ -45,6 +45,17 @@ def mean_of(values: NDArray[Any], weights: Float64 | None) -> float:
     return float(values.mean() if weights is None else np.average(values, weights=weights))
 
 
+def effective_rows(rows: NDArray[np.bool_], weights: Float64 | None) -> float:
+    """How many rows that count alike tell as much as those of a mask (n,).
+
+    That is (Σw)² / Σw². Source: L. Kish, Survey sampling, 1965, 11.7.
+    """
+    if weights is None or not rows.any():
+        return float(rows.sum())
+    chosen = weights[rows]
+    return float(chosen.sum() ** 2 / np.square(chosen).sum())
+
+
 def standard_error(values: Float64, weights: Float64 | None) -> float:
     """The standard error of the weighted mean of (n,) values, at least two.
 

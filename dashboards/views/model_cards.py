@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from dashboards.card_page import link_card
 from dashboards.formats import NOTHING, format_percent, format_time
 from modelling.decisions import Decision
 from modelling.store import ModelRow
@@ -18,7 +19,7 @@ QUESTIONS: Final = {
     "reschedule": "Will this session be moved or cancelled?",
     "no_show": "Will nobody turn up?",
 }
-NOTEBOOKS: Final = {"10_build_features": "features", "20_train_model": "training"}
+PAGES: Final = {"card": "card", "10_build_features": "features", "20_train_model": "training"}
 # decision: icon, tone, word
 DECISIONS: Final = {
     "promoted": ("north_east", "good", "Promoted"),
@@ -139,13 +140,17 @@ def _render_models(shown: TargetModels, zone: str) -> Markup:
             ALIASES.get(model.alias or "", NOTHING),
             format_time(model.created_at, zone),
             f"{model.metrics['log_loss']:.4f}" if "log_loss" in model.metrics else NOTHING,
-            _render_links(shown.links.get(model.mlflow_run_id or "", {}), NOTEBOOKS, model.version),
+            _render_links(
+                {"card": link_card(model.target, model.version), **shown.links.get(model.mlflow_run_id or "", {})},
+                PAGES,
+                model.version,
+            ),
         )
         for model in shown.models
     )
     return Markup(
         "<div class=wide><table><thead><tr><th scope=col>Model</th><th scope=col>State</th><th scope=col>Trained</th>"
-        "<th scope=col class=number>Log loss</th><th scope=col>Notebooks</th></tr></thead>"
+        "<th scope=col class=number>Log loss</th><th scope=col>Card and notebooks</th></tr></thead>"
         "<tbody>{}</tbody></table></div>"
     ).format(Markup("").join(rows))
 
@@ -170,9 +175,7 @@ def _render_decisions(shown: TargetModels, zone: str) -> Markup:
                 when=when,
                 links=Markup("")
                 if decision.version
-                else _render_links(
-                    shown.links.get(decision.mlflow_run_id or "", {}), NOTEBOOKS, "a run without a model"
-                ),
+                else _render_links(shown.links.get(decision.mlflow_run_id or "", {}), PAGES, "a run without a model"),
                 reason=decision.reason,
             )
         )

@@ -143,6 +143,24 @@ def test_the_notebook_of_a_model_opens_and_can_reach_nothing(page: Page) -> None
     notebook.close()
 
 
+def test_the_card_of_a_model_opens_for_who_is_logged_in(page: Page, dashboards: Dashboards, stranger: Page) -> None:
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="card, page of v2").first.click()
+    card = opened.value
+    expect(card).to_have_title("Model card: reschedule v2")
+    expect(card.get_by_role("heading", name="Model card: reschedule v2")).to_be_visible()
+    expect(card.get_by_role("row", name="learned from")).to_be_visible()
+    expect(card.get_by_text("Better.")).to_be_visible()
+    address = card.url
+    assert page.context.request.get(address.replace("v2", "v3")).status == 404
+    card.goto(address.replace("v2", "v1"))
+    expect(card.get_by_text(XSS)).to_be_visible()  # the reason of its rollback, as text
+    expect(card).to_have_title("Model card: reschedule v1")
+    card.close()
+    stranger.goto(address)
+    expect(stranger.get_by_label("Password")).to_be_visible()
+
+
 @pytest.mark.parametrize("name", ["snapshot.parquet", "..%2F..%2Fdashboard-password", "../../dashboard-password"])
 def test_nothing_but_notebooks_is_served(dashboards: Dashboards, visitor: BrowserContext, name: str) -> None:
     answer = visitor.request.get(f"{dashboards.address}/runs/{FOLDER}/{name}")

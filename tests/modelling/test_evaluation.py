@@ -90,6 +90,8 @@ def test_groups_have_their_own_figures_and_small_ones_are_left_out():
         ("near", 60, 0.25, pytest.approx(0.25)),
     ]
     assert table[0]["log_loss"] == pytest.approx(-math.log(0.9))
+    # √(0.25 · 0.75 / 60), and none of 60 where 6 are expected is no certainty
+    assert [row["chance_error"] for row in table] == pytest.approx([0.03873, 0.05590], abs=1e-5)
 
 
 def test_a_rule_that_is_certain_and_wrong_loses_as_one_that_allowed_for_one_in_a_thousand():

@@ -14,12 +14,14 @@ from modelling import recipe
 from modelling.calibration import fit_calibrator
 from modelling.evaluation import evaluate, evaluate_groups
 from modelling.gate import compare_losses
+from modelling.label_check import doubt_ranking
+from modelling.leakage import single_feature_auc
 from modelling.pipeline import TreeParameters, booster_bytes, booster_parameters, fit_pipeline, fit_scaler, scale
 from modelling.recipe import train_model
 from modelling.reliability import measure_reliability
 from modelling.risk import RiskThresholds
 from modelling.split import RowTimes, expanding_folds
-from modelling.weights import mean_of, standard_error, weighted_rows, weights_of
+from modelling.weights import effective_rows, mean_of, standard_error, weighted_rows, weights_of
 
 from .table import GAP, make_table
 
@@ -90,6 +92,36 @@ def test_paired_differences_and_groups_count_rows_by_their_weight():
     [group] = evaluate_groups(y, p, {"all": np.array(["one"] * 200)}, times.astype(float))
     assert group["base_rate"] == pytest.approx(np.repeat(y, times).mean())
     assert group["rows"] == 200
+    # as far apart as labels drawn from these probabilities and weighed so lie
+    drawn = (np.random.default_rng(3).random((4000, 200)) < p) @ times / times.sum()
+    assert group["chance_error"] == pytest.approx(drawn.std(), rel=0.05)
+
+
+def test_weighted_rows_tell_as_much_as_fewer_that_count_alike():
+    weights = np.array([1.0, 1, 2, 9])
+    assert effective_rows(np.array([True, True, True, False]), weights) == pytest.approx(16 / 6)
+    assert effective_rows(np.array([True, False, True, False]), None) == 2
+    assert effective_rows(np.zeros(4, dtype=np.bool_), weights) == 0
+
+
+def test_a_champion_is_contradicted_by_what_counts_alone():
+    rng = np.random.default_rng(3)
+    p = rng.beta(1, 6, 4000)
+    y = (rng.random(4000) < p).astype(np.int8)
+    turned = np.arange(4000) < 1000
+    mixed = np.where(turned, 1 - y, y)
+    assert doubt_ranking(mixed, p) == []
+    assert len(doubt_ranking(mixed, p, np.where(turned, 20.0, 1.0))) == 1
+    # the same verdict of two dozen rows, among many that count for next to nothing, is chance
+    few = np.where(np.arange(4000) < 24, 1.0, 1e-9)
+    assert doubt_ranking(mixed, p, few) == []
+
+
+def test_a_feature_ranks_rows_by_their_weight():
+    x, y = np.array([[1.0], [2.0], [3.0], [4.0]]), np.array([0, 1, 0, 1], dtype=np.int8)
+    # of 4 · 2 weighted pairs all are in order but the one of the second row and the third
+    assert single_feature_auc(x, y, ["x"], np.array([1.0, 1, 1, 3]))["x"] == pytest.approx(7 / 8)
+    assert single_feature_auc(x, y, ["x"])["x"] == pytest.approx(3 / 4)
 
 
 @pytest.mark.parametrize("kind", ["platt", "isotonic"])
