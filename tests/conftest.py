@@ -22,6 +22,8 @@ SECOND_SERVER = "TQS_TEST_DATABASE_URL"
 SERVERS = ["embedded", "server"] if os.environ.get(SECOND_SERVER) else ["embedded"]
 # Begun first, so that no worker is left with one of them when the others are done.
 LONGEST = ("e2e/test_main_job.py", "fuzz", "notebooks", "bentos", "processing/faults", "e2e", "flows")
+# Run on the embedded server alone: what they set off is tested on both, and they are slow.
+ONE_SERVER = ("fuzz", "notebooks", "flows/test_watch_loop.py")
 _numbers = itertools.count()
 
 # How long an example may take depends on what else runs.
@@ -29,15 +31,30 @@ settings.register_profile("tqs", deadline=None)
 settings.load_profile("tqs")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Order whole files by `LONGEST`, the others after them as they were."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Order whole files by `LONGEST`, the others after them as they were; `ONE_SERVER` has no second round.
+
+    A fixture `server_url` of those folders' own would not do: pytest keeps what it made of it for the folders after
+    them, whose second round would then be on the embedded server, too.
+    """
     folder = Path(__file__).parent
 
-    def rank(item: pytest.Item) -> int:
-        name = item.path.relative_to(folder).as_posix()
-        return next((place for place, start in enumerate(LONGEST) if name.startswith(start)), len(LONGEST))
+    def name(item: pytest.Item) -> str:
+        return item.path.relative_to(folder).as_posix()
 
-    items.sort(key=rank)
+    def rank(item: pytest.Item) -> int:
+        return next((place for place, start in enumerate(LONGEST) if name(item).startswith(start)), len(LONGEST))
+
+    second = [item for item in items if name(item).startswith(ONE_SERVER) and _round(item) == "server"]
+    if second:
+        config.hook.pytest_deselected(items=second)
+    items[:] = sorted((item for item in items if item not in set(second)), key=rank)
+
+
+def _round(item: pytest.Item) -> object:
+    """Which of SERVERS the test is to run on; None where it needs none."""
+    call = getattr(item, "callspec", None)
+    return call and call.params.get("server_url")
 
 
 @pytest.fixture(scope="session")

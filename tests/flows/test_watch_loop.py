@@ -23,12 +23,6 @@ from tqs.settings import load_settings
 DAY = date(2026, 6, 29)
 
 
-@pytest.fixture(scope="session")
-def server_url(embedded_url: URL) -> URL:
-    """The embedded server alone: what the notebooks call is tested on both, and kernels are slow."""
-    return embedded_url
-
-
 @pytest.mark.long
 @pytest.mark.timeout(1500)
 def test_a_planted_shift_is_named_and_retrained_on(engine: Engine, database_url: URL, tmp_path: Path) -> None:
