@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markupsafe import Markup
 from panel.io.server import AuthenticatedStaticFileHandler
 from sqlalchemy import Engine
-from tornado.web import authenticated
+from tornado.web import RequestHandler, authenticated
 
 from dashboards.styles import read_style
 from modelling.model_card import make_card
@@ -45,10 +45,12 @@ def render_card(target: str, version: str, card: str) -> str:
     )
 
 
-class _CardHandler(AuthenticatedStaticFileHandler):  # type: ignore[misc]  # Panel is not typed for us
-    """Behind the login as the files of runs are; there is no file."""
+class _CardHandler(RequestHandler):
+    """Behind the login as the files of runs are."""
 
-    SUPPORTED_METHODS = ("GET",)
+    get_login_url = AuthenticatedStaticFileHandler.get_login_url
+    get_current_user = AuthenticatedStaticFileHandler.get_current_user
+    prepare = AuthenticatedStaticFileHandler.prepare
 
     def initialize(self, engine: Engine) -> None:
         self.engine = engine

@@ -116,6 +116,7 @@ def test_wrong_calls_are_one_sentence_and_a_status(home: Home, tmp_path: Path) -
     assert "Traceback" not in told.stderr
 
 
+@pytest.mark.long
 def test_records_without_history_carry_no_model_and_it_is_recorded_why(tmp_path: Path) -> None:
     empty = make_home(tmp_path / "empty")
     told = empty.tqs("retrain", "--target", "reschedule", "--trials", "1", expect=1)

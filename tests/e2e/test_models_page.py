@@ -21,8 +21,8 @@ from tests.e2e.conftest import Dashboards
 RUN = "0123456789abcdef0123456789abcdef"
 FOLDER = "20260301T030000Z-reschedule-01234567"
 METRICS = {
-    **{"log_loss": 0.3, "base_rate_log_loss": 0.4, "ece": 0.011, "ece_noise_floor": 0.012},
-    **{"mean_prediction": 0.118, "base_rate": 0.121, "roc_auc": 0.777},
+    **{"log_loss": 0.3, "base_rate_log_loss": 0.4, "ece": 0.011, "ece_low": 0.009, "ece_high": 0.014},
+    **{"ece_noise_floor": 0.012, "mean_prediction": 0.118, "base_rate": 0.121, "roc_auc": 0.777},
 }
 WATCH = "drift/2026-03-02-reschedule"
 XSS = "<img src=x onerror=document.title='owned'>"

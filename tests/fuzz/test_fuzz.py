@@ -28,7 +28,7 @@ from tests.conftest import temporary_database
 from tqs.settings import load_settings
 
 Count = Callable[[str, object], None]
-FEW, MANY = 10, 60  # requests made up for each route, beside the systematic ones
+FEW, MANY = 6, 60  # requests made up for each route, beside the systematic ones
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 TOOL = Path(sys.executable).with_name("schemathesis")
 
