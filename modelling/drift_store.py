@@ -80,11 +80,19 @@ def read_newest_findings(engine: Engine, target: str) -> list[dict[str, Any]]:
 
 
 def read_findings(engine: Engine, target: str, day: date) -> list[dict[str, Any]]:
-    """The stored rows of a day, `overall` first, then drift before all else; empty where the day was not watched."""
+    """The stored rows of a day, `overall` first, then drift before all else, furthest beyond its threshold first.
+
+    Empty where the day was not watched.
+    """
     query = (
         select(drift_reports)
         .where(drift_reports.c.target == target, drift_reports.c.day == day)
-        .order_by(drift_reports.c.subject != OVERALL, drift_reports.c.verdict != "drift", drift_reports.c.subject)
+        .order_by(
+            drift_reports.c.subject != OVERALL,
+            drift_reports.c.verdict != "drift",
+            (func.abs(drift_reports.c.statistic) / func.nullif(drift_reports.c.threshold, 0)).desc().nulls_last(),
+            drift_reports.c.subject,
+        )
     )
     with engine.connect() as connection:
         return [dict(row._mapping) for row in connection.execute(query)]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from modelling.evaluation import Evaluation, log_losses, rule_losses
 from modelling.leakage import HIGHEST_AUC
-from modelling.weights import mean_of, standard_error, take_weights
+from modelling.weights import effective_rows, mean_of, standard_error, take_weights
 
 Float64 = NDArray[np.float64]
 Int8 = NDArray[np.int8]
@@ -116,8 +116,9 @@ def judge(
     if reigning is not None and reigning.clearly_worse:
         lost = f"The champion's log loss is lower by {_figure(reigning)}: it stays."
         return Verdict("keep", (lost,), warnings, base, ruled, reigning)
-    if reigning is not None and _are_scarce(labels[rows]) and not reigning.clearly_better:
-        return Verdict("keep", (_scarcity(labels[rows], reigning),), warnings, base, ruled, reigning)
+    negatives, positives = (effective_rows(rows & (labels == label), weights) for label in (0, 1))
+    if reigning is not None and _are_scarce(negatives, positives) and not reigning.clearly_better:
+        return Verdict("keep", (_scarcity(negatives, positives, reigning),), warnings, base, ruled, reigning)
     return Verdict("promote", _passed(evaluation, base, ruled, reigning), warnings, base, ruled, reigning)
 
 
@@ -129,15 +130,14 @@ def compare_losses(own: Float64, other: Float64, weights: Float64 | None = None)
     return PairedDifference(mean_of(difference, weights), standard_error(difference, weights))
 
 
-def _are_scarce(labels: Int8) -> bool:
-    positives = int(labels.sum())
-    few = min(positives, len(labels) - positives) < FEWEST_COMPARABLE_OF_A_CLASS
-    return len(labels) < FEWEST_COMPARABLE or few
+def _are_scarce(negatives: float, positives: float) -> bool:
+    return negatives + positives < FEWEST_COMPARABLE or min(negatives, positives) < FEWEST_COMPARABLE_OF_A_CLASS
 
 
-def _scarcity(labels: Int8, reigning: PairedDifference) -> str:
+def _scarcity(negatives: float, positives: float, reigning: PairedDifference) -> str:
     return (
-        f"Only {len(labels)} rows of the test part, {int(labels.sum())} of them positive, are newer than what the "
+        f"Only {negatives + positives:.0f} rows of the test part (those of weight count as fewer), {positives:.0f} of "
+        "them positive, are newer than what the "
         f"champion learned from, too few to compare the two on ({FEWEST_COMPARABLE} and {FEWEST_COMPARABLE_OF_A_CLASS} "
         f"of each class are needed), and on them the challenger is not clearly better "
         f"(difference {reigning.mean:+.4f} ± {reigning.standard_error:.4f}): the champion stays; "

@@ -6,6 +6,7 @@ tells of no single row and of no person. Source: M. Mitchell et al., Model cards
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -205,12 +206,17 @@ def _decided(decisions: Sequence[Decision], evidence: Mapping[str, Any] | None) 
         when = "" if one.decided_at is None else f" {one.decided_at:%Y-%m-%d %H:%M} UTC"
         rival = f"against {one.champion_before}" if one.champion_before else "with no champion before"
         by = "by the gate" if one.actor == "gate" else "by hand"
-        yield f"- **{one.decision}**{when} {by}, {rival}: {one.reason}"
+        yield f"- **{one.decision}**{when} {by}, {rival}: {_as_text(one.reason)}"
     for warning in [] if evidence is None else evidence["warnings"]:
-        yield f"- **warning**: {warning}"
+        yield f"- **warning**: {_as_text(warning)}"
     if not decisions:
         yield "Nothing yet."
     yield ""
+
+
+def _as_text(words: str) -> str:
+    """What somebody wrote as one line that Markdown takes for nothing but text."""
+    return re.sub(r"([\\`*_{}\[\]<>#|~!])", r"\\\1", " ".join(words.split()))
 
 
 def _limits(target: str) -> Iterator[str]:

@@ -15,7 +15,7 @@ from modelling.gate import STANDARD_ERRORS
 from modelling.recipe import TrainedModel
 from modelling.reliability import Reliability, measure_reliability
 from modelling.tuning import Search
-from modelling.weights import take_weights
+from modelling.weights import take_weights, weighted_rows
 
 INK: Final = "#31507a"
 SECOND: Final = "#c8692c"
@@ -26,10 +26,14 @@ BINS_OF_A_FEATURE: Final = 10
 
 
 def draw_base_rate(frame: pd.DataFrame, target: str) -> Figure:
-    """Rows a week, and the share of positives with its 95 % interval, over development and test part."""
+    """Rows a week, and the share of positives, by weight, with its 95 % interval, over development and test part."""
+    frame = weighted_rows(frame)
     week = frame["scheduled_time"].dt.tz_localize(None).dt.to_period("W").dt.start_time
-    weekly = frame.groupby(week)["label"].agg(["size", "mean"])
-    half = TWO_SIDED_95 * np.sqrt(weekly["mean"] * (1 - weekly["mean"]) / weekly["size"])
+    rows_of = frame.assign(hit=frame["label"] * frame["weight"], square=frame["weight"] ** 2).groupby(week)
+    weekly = rows_of[["hit", "weight", "square"]].sum().assign(size=rows_of.size())
+    weekly["mean"] = weekly["hit"] / weekly["weight"]
+    alike = weekly["weight"] ** 2 / weekly["square"]  # Kish's effective number of rows
+    half = TWO_SIDED_95 * np.sqrt(weekly["mean"] * (1 - weekly["mean"]) / alike)
     figure, (rows, share) = _axes(2, 1, (9, 5), sharex=True)
     rows.bar(weekly.index, weekly["size"], width=6, color=PALE)
     rows.set_ylabel("rows a week")
@@ -59,8 +63,9 @@ def draw_departures(considered: int, left: Mapping[str, int], rows: int) -> Figu
 
 
 def draw_features(frame: pd.DataFrame, features: Sequence[str]) -> Figure:
-    """The share of positives over each feature that varies: by value, or over ten bins of equal mass."""
-    development = frame[frame["part"] == "development"]
+    """The share of positives, by weight, over each feature that varies: by value, or over ten bins of equal mass."""
+    development = weighted_rows(frame[frame["part"] == "development"])
+    development = development.assign(hit=development["label"] * development["weight"])
     varying = [name for name in features if development[name].min() < development[name].max()]
     down = -(-len(varying) // FEATURES_ACROSS)
     figure, grid = _axes(down, FEATURES_ACROSS, (11, 2.1 * down), sharey=True)
@@ -69,8 +74,10 @@ def draw_features(frame: pd.DataFrame, features: Sequence[str]) -> Figure:
         bins = (
             values if values.nunique() <= BINS_OF_A_FEATURE else pd.qcut(values, BINS_OF_A_FEATURE, duplicates="drop")
         )
-        by_bin = development.groupby(bins.rename("bin"), observed=True).agg(x=(name, "mean"), y=("label", "mean"))
-        axes.plot(by_bin["x"], by_bin["y"], marker="o", markersize=3, color=INK)
+        by_bin = development.groupby(bins.rename("bin"), observed=True).agg(
+            x=(name, "mean"), hit=("hit", "sum"), weight=("weight", "sum")
+        )
+        axes.plot(by_bin["x"], by_bin["hit"] / by_bin["weight"], marker="o", markersize=3, color=INK)
         axes.set_title(name, fontsize=8)
         axes.tick_params(labelsize=7)
     for axes in list(grid.flat)[len(varying) :]:

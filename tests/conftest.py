@@ -34,9 +34,14 @@ settings.load_profile("tqs")
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Order whole files by `LONGEST`, the others after them as they were; `ONE_SERVER` has no second round.
 
-    A fixture `server_url` of those folders' own would not do: pytest keeps what it made of it for the folders after
-    them, whose second round would then be on the embedded server, too.
+    pytest would keep what it made of a folder's own `server_url` for the folders after it, and run their second round
+    on the wrong server.
     """
+    for item in items:
+        if len(getattr(item, "_fixtureinfo").name2fixturedefs.get("server_url", ())) > 1:  # noqa: B009  # not typed
+            raise pytest.UsageError(
+                f"{item.nodeid}: `server_url` is defined anew; name the folder in ONE_SERVER instead"
+            )
     folder = Path(__file__).parent
 
     def name(item: pytest.Item) -> str:

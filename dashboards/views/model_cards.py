@@ -19,7 +19,7 @@ QUESTIONS: Final = {
     "reschedule": "Will this session be moved or cancelled?",
     "no_show": "Will nobody turn up?",
 }
-PAGES: Final = {"card": "card", "10_build_features": "features", "20_train_model": "training"}
+LINKS: Final = {"card": "card", "10_build_features": "features", "20_train_model": "training"}
 # decision: icon, tone, word
 DECISIONS: Final = {
     "promoted": ("north_east", "good", "Promoted"),
@@ -142,8 +142,8 @@ def _render_models(shown: TargetModels, zone: str) -> Markup:
             f"{model.metrics['log_loss']:.4f}" if "log_loss" in model.metrics else NOTHING,
             _render_links(
                 {"card": link_card(model.target, model.version), **shown.links.get(model.mlflow_run_id or "", {})},
-                PAGES,
-                model.version,
+                LINKS,
+                f"{TITLES[model.target]} {model.version}",
             ),
         )
         for model in shown.models
@@ -173,13 +173,17 @@ def _render_decisions(shown: TargetModels, zone: str) -> Markup:
                 version=decision.version or "the data",
                 actor=decision.actor,
                 when=when,
-                links=Markup("")
-                if decision.version
-                else _render_links(shown.links.get(decision.mlflow_run_id or "", {}), PAGES, "a run without a model"),
+                links=_render_run(decision, shown),
                 reason=decision.reason,
             )
         )
     return Markup("<h3>What was decided, and why</h3><ol>{}</ol>").format(Markup("").join(items))
+
+
+def _render_run(decision: Decision, shown: TargetModels) -> Markup:
+    """Of a run that led to no model; those of a model stand beside it."""
+    pages = {} if decision.version else shown.links.get(decision.mlflow_run_id or "", {})
+    return _render_links(pages, LINKS, f"a {TITLES[shown.target]} run without a model")
 
 
 def _render_links(addresses: Mapping[str, str], names: Mapping[str, str], of: str) -> Markup:

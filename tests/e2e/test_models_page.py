@@ -129,7 +129,7 @@ def test_pages_lead_to_each_other(page: Page) -> None:
 
 
 def test_the_notebook_of_a_model_opens_and_can_reach_nothing(page: Page) -> None:
-    links = page.get_by_role("link", name="training, page of v1")
+    links = page.get_by_role("link", name="training, page of Reschedule v1")
     expect(links).to_have_count(1)  # the files of the other runs are gone
     with page.context.expect_page() as opened:
         links.click()
@@ -145,20 +145,36 @@ def test_the_notebook_of_a_model_opens_and_can_reach_nothing(page: Page) -> None
 
 def test_the_card_of_a_model_opens_for_who_is_logged_in(page: Page, dashboards: Dashboards, stranger: Page) -> None:
     with page.context.expect_page() as opened:
-        page.get_by_role("link", name="card, page of v2").first.click()
+        page.get_by_role("link", name="card, page of Reschedule v2").click()
     card = opened.value
     expect(card).to_have_title("Model card: reschedule v2")
     expect(card.get_by_role("heading", name="Model card: reschedule v2")).to_be_visible()
     expect(card.get_by_role("row", name="learned from")).to_be_visible()
     expect(card.get_by_text("Better.")).to_be_visible()
     address = card.url
-    assert page.context.request.get(address.replace("v2", "v3")).status == 404
+    unknown = page.context.request.get(address.replace("v2", "v3"))
+    assert (unknown.status, unknown.text()) == (404, "there is no model v3 of reschedule, or it is not kept any more")
+    for answer in (page.context.request.get(address), unknown):
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
     card.goto(address.replace("v2", "v1"))
     expect(card.get_by_text(XSS)).to_be_visible()  # the reason of its rollback, as text
     expect(card).to_have_title("Model card: reschedule v1")
     card.close()
+    unasked = stranger.request.get(address, max_redirects=0)
+    assert unasked.status == 302
+    assert "Model card" not in unasked.text()
     stranger.goto(address)
     expect(stranger.get_by_label("Password")).to_be_visible()
+
+
+def test_a_card_that_cannot_be_made_says_why(dashboards: Dashboards, visitor: BrowserContext) -> None:
+    with dashboards.engine.begin() as connection:
+        connection.execute(text("UPDATE models SET booster = '\\x00' WHERE target = 'reschedule' AND version = 'v2'"))
+    answer = visitor.request.get(f"{dashboards.address}/cards/reschedule/v2")
+    assert answer.status == 409
+    assert answer.text().startswith("model v2 is damaged: its bytes have SHA-256 ")
+    assert visitor.request.get(f"{dashboards.address}/cards/reschedule/v1").status == 200
 
 
 @pytest.mark.parametrize("name", ["snapshot.parquet", "..%2F..%2Fdashboard-password", "../../dashboard-password"])

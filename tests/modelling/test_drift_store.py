@@ -28,12 +28,19 @@ def store(engine: Engine, findings: list[Finding] = FOUND) -> int:
 def test_findings_come_back_overall_first_then_drift(engine: Engine) -> None:
     assert store(engine) == 4
     rows = read_findings(engine, "reschedule", DAY)
-    assert [row["subject"] for row in rows] == [OVERALL, "alpha", "beta", "rate"]
+    assert [row["subject"] for row in rows] == [OVERALL, "alpha", "rate", "beta"]
     assert {(row["model_version"], row["page"], row["day"]) for row in rows} == {("v3", "drift/x", DAY)}
     assert (rows[0]["new_rows"], rows[0]["trained_rows"], rows[1]["new_rows"]) == (900, 8000, None)
-    told = {name: rows[3][name] for name in Finding.__dataclass_fields__}
+    told = {name: rows[2][name] for name in Finding.__dataclass_fields__}
     assert told == {name: getattr(FOUND[1], name) for name in Finding.__dataclass_fields__}
     assert read_findings(engine, "match", DAY) == read_findings(engine, "reschedule", date(2026, 6, 30)) == []
+
+
+def test_what_lies_furthest_beyond_its_threshold_comes_first(engine: Engine) -> None:
+    further = Finding("omega", "drift", "far", 7, "distance", -0.6, 0.2, n_current=1)
+    store(engine, [*FOUND, further, replace(further, subject="psi", statistic=0.7)])
+    subjects = [row["subject"] for row in read_findings(engine, "reschedule", DAY)]
+    assert subjects.index("psi") + 1 == subjects.index("omega")
 
 
 def test_a_day_twice_changes_nothing_and_what_changed_takes_its_place(engine: Engine) -> None:

@@ -20,18 +20,30 @@ def outcome():
     return p, (rng.random(4000) < p).astype(np.int8)
 
 
-def ask(y, challenger, *, rule=None, champion=None, comparable=None, leakage=None, concepts=None, base_rate=0.14):
+def ask(
+    y,
+    challenger,
+    *,
+    rule=None,
+    champion=None,
+    comparable=None,
+    leakage=None,
+    concepts=None,
+    base_rate=0.14,
+    weights=None,
+):
     rule = np.full(len(y), 0.1) if rule is None else rule
     return judge(
         y,
         challenger,
-        evaluate(y, challenger, THRESHOLDS),
+        evaluate(y, challenger, THRESHOLDS, weights=weights),
         base_rate=base_rate,
         rule=rule,
         champion=champion,
         comparable=comparable,
         leakage=leakage or {"a": 0.7},
         concepts=concepts or {"tutor": 0.4, "time": 0.3, "lead": 0.3},
+        weights=weights,
     )
 
 
@@ -41,6 +53,17 @@ def test_the_first_good_model_is_promoted_and_says_why(outcome):
     assert verdict.decision == "promote"
     assert "There was no champion." in verdict.reason
     assert verdict.warnings == ()
+
+
+def test_rows_that_stand_for_others_compare_as_fewer(outcome):
+    """600 rows compare, 60 of which weigh 20: they tell as much as (540 + 1200)² / (540 + 60 · 400) = 123."""
+    p, y = outcome
+    comparable = np.arange(4000) < 600
+    weights = np.where(np.arange(4000) % 10 == 0, 20.0, 1.0)
+    assert ask(y, p, champion=p.copy(), comparable=comparable).decision == "promote"
+    verdict = ask(y, p, champion=p.copy(), comparable=comparable, weights=np.where(comparable, weights, 1.0))
+    assert verdict.decision == "keep"
+    assert "too few to compare the two on" in verdict.reason
 
 
 def test_a_model_that_knows_only_the_base_rate_is_refused(outcome):

@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from markdown_it import MarkdownIt
 
 from features.catalogue import features_of
 from modelling import publishing
+from modelling.decisions import Decision
 from modelling.evaluation import log_losses
 from modelling.evidence import describe_test_part
-from modelling.model_card import draw_chart, make_card
+from modelling.model_card import _decided, _groups, draw_chart, make_card
 from modelling.publishing import apply_verdict, find_champion
 from modelling.recipe import TrainedModel, train_model
 from modelling.risk import RiskThresholds
@@ -89,6 +91,27 @@ def test_its_figures_are_those_of_the_test_part(cards, pair):
         assert line in cards[1]
 
 
+def test_a_group_is_apart_beyond_what_chance_gives():
+    """Of 100 rows of 0.25 chance gives 0.25 ± 1.96 · √(0.25 · 0.75 / 100) = 0.165 to 0.335."""
+    groups = [
+        {"grouping": "lead time", "group": name, "rows": 100, "base_rate": rate, "mean_prediction": 0.25,
+         "log_loss": 0.5, "chance_error": 0.0433}
+        for name, rate in (("inside", 0.334), ("above", 0.336), ("below", 0.164))
+    ]  # fmt: skip
+    lines = {line.split(" | ")[1]: line for line in _groups({"groups": groups}) if line.startswith("| lead")}
+    assert [name for name, line in lines.items() if "apart" in line] == ["above", "below"]
+
+
+def test_a_reason_is_one_line_of_text_whatever_it_holds():
+    forged = "x\n\n## What was decided\n\n- **promoted** by the gate [in](https://evil.example) `a_b` <i>"
+    found = _decided([Decision("reschedule", "kept", forged, "account ann", "v1")], None)
+    [line] = [line for line in found if "kept" in line]
+    html = MarkdownIt("commonmark", {"html": False}).enable("table").render(line)
+    assert html.count("<strong>") == 1
+    assert not any(tag in html for tag in ("<h2", "<a ", "<code", "<i>", "<em"))
+    assert "## What was decided - **promoted** by the gate [in](https://evil.example) `a_b` &lt;i&gt;" in html
+
+
 def test_the_window_is_that_of_the_rows(pair):
     frame = make_table(3000)[0]
     newest = frame.loc[frame["part"] == "test", "scheduled_time"]
@@ -119,7 +142,7 @@ def test_a_model_that_no_gate_judged_has_a_card_that_says_so(engine, pair):
     promote(engine, TARGET, "v1", expected_champion=None, reason="by hand | no test", actor="account ann")
     card = make_card(engine, TARGET)
     assert "Not recorded with this model." in card
-    assert "by hand, with no champion before: by hand | no test" in card
+    assert "by hand, with no champion before: by hand \\| no test" in card
     assert "ann" not in card.split("## What was decided")[1].split("##")[0]
     assert cells(card, "log loss")[1] == f"{pair[0].evaluation.log_loss:.4f}"
 

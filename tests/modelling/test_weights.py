@@ -124,6 +124,16 @@ def test_a_feature_ranks_rows_by_their_weight():
     assert single_feature_auc(x, y, ["x"])["x"] == pytest.approx(3 / 4)
 
 
+def test_the_rate_of_a_features_values_is_that_of_the_weighted_rows():
+    """Values 1 and 3 happen, 2 does not, among the tenth of the rows that counts; the others know nothing."""
+    rng = np.random.default_rng(2)
+    x = rng.integers(1, 4, 6000).astype(float)
+    counts = rng.random(6000) < 0.1
+    y = np.where(counts, x != 2, rng.random(6000) < 0.5).astype(np.int8)
+    assert single_feature_auc(x[:, None], y, ["x"])["x"] < 0.6
+    assert single_feature_auc(x[:, None], y, ["x"], np.where(counts, 1.0, 1e-6))["x"] > 0.99
+
+
 @pytest.mark.parametrize("kind", ["platt", "isotonic"])
 def test_a_calibrator_of_weighted_rows_is_that_of_as_many_rows(kind):
     rng = np.random.default_rng(1)
@@ -227,10 +237,12 @@ def test_search_and_calibration_weigh_the_rows_too(table, monkeypatch):
 
         monkeypatch.setattr(recipe, name, call)
 
-    for name in ("tune_trees", "out_of_fold_log_odds", "choose_calibration", "fit_pipeline"):
+    weighed = ("tune_trees", "out_of_fold_log_odds", "fit_pipeline", "single_feature_auc")
+    for name in (*weighed, "choose_calibration", "evaluate_groups"):
         spy(name)
     trained = train_model(table.assign(weight=weights), "reschedule", **GIVEN)
-    for name in ("tune_trees", "out_of_fold_log_odds", "fit_pipeline"):
+    np.testing.assert_array_equal(seen["evaluate_groups"], weights[(table["part"] == "test").to_numpy()])
+    for name in weighed:
         np.testing.assert_array_equal(seen[name], own)
     times = RowTimes.of_frame(table[table["part"] == "development"])
     labels = table.loc[table["part"] == "development", "label"].to_numpy()
