@@ -198,7 +198,10 @@ def test_two_senders_at_once_send_each_mail_once(post: Office, server: Server) -
 
 def test_a_claim_waits_for_the_other_one_so_that_the_cap_holds(office: Office) -> None:
     office.queue()
-    waits = text("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")
+    waits = text(
+        "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database "
+        "WHERE datname = current_database() AND locktype = 'advisory' AND NOT granted"
+    )
     with ThreadPoolExecutor(1) as pool, office.engine.connect() as other:
         run_alone(other, "claim mails")
         sending = pool.submit(office.send)
