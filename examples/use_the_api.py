@@ -40,10 +40,19 @@ def call(client: httpx.Client, method: str, path: str, **options: Any) -> Any:
     """The JSON of an answer.
 
     429 (too many calls) and 503 (a dependency is down) say in Retry-After when to ask again; every call may be
-    repeated, a POST too, since the caller chooses the ids. Every other error is a problem document (RFC 9457).
+    repeated, a POST too, since the caller chooses the ids, and so is one that got no answer. Every other error is a
+    problem document (RFC 9457).
     """
     for attempt in range(1, ATTEMPTS + 1):
-        answer = client.request(method, path, **options)
+        try:
+            answer = client.request(method, path, **options)
+        except httpx.TransportError as error:
+            if attempt == ATTEMPTS:
+                raise ApiError(
+                    f"no answer from {client.base_url} ({error}); TQS_API_URL names another address"
+                ) from error
+            time.sleep(1)
+            continue
         if answer.is_success:
             return answer.json()
         if answer.status_code not in (429, 503) or attempt == ATTEMPTS:

@@ -35,6 +35,11 @@ class Decision:
     decided_at: datetime | None = None
     sha256: str | None = None
 
+    @property
+    def warnings(self) -> list[str]:
+        """What the gate had doubts about and let pass."""
+        return list(((self.metrics or {}).get("test_part") or {}).get("warnings", ()))
+
 
 def list_decisions(engine: Engine, target: str, limit: int = 20, *, version: str | None = None) -> list[Decision]:
     """The newest decisions on `target` first; with a version only those on that model."""

@@ -47,6 +47,7 @@ class Band:
 class TrustedPrediction:
     """A session's stored prediction of one target.
 
+    status: the session's, by now.
     history: what is known of sessions scored like it, a key of SAID; band is None unless it is "measured".
     contributions: what moved it most; none where the rule or a model that serves no more made it, and none are stored.
     change: from the day before, or from the first prediction of its only day; None where there is no earlier one, or
@@ -55,6 +56,7 @@ class TrustedPrediction:
 
     session_id: UUID
     target: str
+    status: str
     prediction: Prediction
     risk_level: str
     history: History
@@ -79,6 +81,7 @@ def trusted_prediction(
     return TrustedPrediction(
         session_id=session_id,
         target=target,
+        status=stored.status,
         prediction=prediction,
         risk_level=stored.risk_level,
         history=history,
@@ -133,19 +136,18 @@ def _to_prediction(row: Row[Any], features: Mapping[str, float]) -> Prediction:
     return Prediction(row.probability, row.model_version, row.predicted_at, row.scheduled_time, features)
 
 
-_COLUMNS: Final = "probability, model_version, predicted_at, scheduled_time"
 _STORED: Final = text(
-    f"""
-    SELECT {_COLUMNS}, risk_level, features_json, contributions,
-        (SELECT s.duration_minutes FROM sessions s WHERE s.id = session_id)
-    FROM session_reschedule_predictions
+    """
+    SELECT probability, model_version, predicted_at, p.scheduled_time, risk_level, features_json, contributions,
+        duration_minutes, status
+    FROM session_reschedule_predictions p JOIN sessions s ON s.id = session_id
     WHERE session_id = :session_id AND target = :target
     """
 )
 # Of an earlier day the newest; where there is none, the first of the day.
 _FORMER: Final = text(
-    f"""
-    SELECT {_COLUMNS}, features FROM former_predictions
+    """
+    SELECT probability, model_version, predicted_at, scheduled_time, features FROM former_predictions
     WHERE session_id = :session_id AND target = :target AND predicted_at < :now
         AND cardinality(array_remove(features, NULL)) = :features  -- else it is of a release with others
     ORDER BY day < (CAST(:now AS timestamptz) AT TIME ZONE 'UTC')::date DESC, day DESC LIMIT 1

@@ -165,7 +165,8 @@ def _render_decisions(shown: TargetModels, zone: str) -> Markup:
         items.append(
             Markup(
                 '<li><p><span class="word {tone}"><span class=icon aria-hidden=true>{icon}</span>{word} {version}'
-                "</span> <span class=when>by {actor}, {when}</span> {links}</p><p class=reason>{reason}</p></li>"
+                "</span> <span class=when>by {actor}, {when}</span> {links}</p>"
+                "<p class=reason>{reason}</p>{warnings}</li>"
             ).format(
                 tone=tone,
                 icon=icon,
@@ -175,6 +176,10 @@ def _render_decisions(shown: TargetModels, zone: str) -> Markup:
                 when=when,
                 links=_render_run(decision, shown),
                 reason=decision.reason,
+                warnings=Markup("").join(
+                    Markup("<p class=reason><span class=word>Warning:</span> {}</p>").format(warning)
+                    for warning in decision.warnings
+                ),
             )
         )
     return Markup("<h3>What was decided, and why</h3><ol>{}</ol>").format(Markup("").join(items))

@@ -32,6 +32,11 @@ def make_uuids(texts: pa.Array) -> NDArray[np.uint8]:
     return out
 
 
+def make_uuid(text: str) -> UUID:
+    """As `make_uuids`, of one text."""
+    return UUID(bytes=make_uuids(pa.array([text]))[0].tobytes())
+
+
 def is_uuid(texts: pa.Array) -> Bool:
     """Which texts are UUIDs of the form 8-4-4-4-12, in upper or lower case."""
     return _parse(texts)[1]

@@ -47,7 +47,9 @@ def models(dashboards: Dashboards) -> None:
     promote(dashboards.engine, "reschedule", "v2", expected_champion="v1", reason="Better.", actor="gate")
     roll_back(dashboards.engine, "reschedule", reason=XSS, actor="account ann")
     _save(dashboards, "no_show", None)
-    record_decision(dashboards.engine, Decision("no_show", "refused", "Nothing was learned.", "gate", "v1"))
+    doubts = {"test_part": {"warnings": ["The base rate moves."]}}
+    refused = Decision("no_show", "refused", "Nothing was learned.", "gate", "v1", metrics=doubts)
+    record_decision(dashboards.engine, refused)
     runs = dashboards.home / "runs" / FOLDER
     runs.mkdir(parents=True, exist_ok=True)
     (runs / "20_train_model.html").write_text("<h1>Train a model</h1><script>document.title = 'ran'</script>")
@@ -91,7 +93,7 @@ def test_what_serves_how_good_it_is_and_why(page: Page) -> None:
     expect(reschedule.locator("li .word")).to_contain_text(["Rolled back to v1", "Promoted v2", "Promoted v1"])
     expect(reschedule.locator("ol li").first).to_contain_text("by account ann")
     expect(no_show.locator("ol li")).to_contain_text("Refused v1")
-    expect(no_show.locator("li .reason")).to_have_text("Nothing was learned.")
+    expect(no_show.locator("li .reason")).to_have_text(["Nothing was learned.", "Warning: The base rate moves."])
 
 
 def test_what_the_drift_watch_found_and_what_followed(page: Page) -> None:

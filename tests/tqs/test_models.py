@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +11,7 @@ from sqlalchemy import URL, Engine, text
 
 from benchmarks._model import make_artifact
 from modelling.decisions import list_decisions
-from modelling.store import champion_versions, promote, save_challenger
+from modelling.store import champion_versions, promote, roll_back, save_challenger
 from tests.conftest import connect_as_owner
 from tests.tqs.conftest import Call
 
@@ -109,3 +110,20 @@ _A_PREDICTION = """
         SELECT id, 'x', '2026-03-11', 'rescheduled', 'api' FROM tutor RETURNING id
     ) INSERT INTO shadow_predictions SELECT 'reschedule', 'v2', id, 0.8, 'v1', 0.5, '2026-03-10' FROM session
 """
+
+
+@pytest.mark.usefixtures("two")
+def test_show_tells_of_every_decision_with_its_time_and_the_gates_warnings(tqs: Call, engine: Engine) -> None:
+    compared = {"test_part": {"warnings": ["69% of the gain comes from one concept (tutor)"]}}
+    promote(engine, TARGET, "v2", expected_champion="v1", reason="Better.", actor="gate", metrics=compared)
+    roll_back(engine, TARGET, reason="Worse.", actor="account ann")
+    told = [line for line in tqs("models", "show", TARGET)[1].splitlines() if " by " in line or "warning" in line]
+    assert [re.sub(r"^\d{4}-\d\d-\d\d \d\d:\d\d UTC ", "@ ", line) for line in told] == [
+        "@ reschedule v1 rolled_back by account ann: Worse.",
+        "@ reschedule v2 promoted by gate: Better.",
+        "  warning: 69% of the gain comes from one concept (tutor)",
+        "@ reschedule v1 promoted by test: a test",
+    ]
+    only = tqs("models", "show", TARGET, "v2")[1]
+    assert "v2 promoted by gate" in only
+    assert "rolled_back" not in only

@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid5
 
 import pytest
-from sqlalchemy import URL, create_engine
+from sqlalchemy import URL, create_engine, text
 
 from benchmarks._model import make_artifact
 from modelling.artifact import build_artifact
 from modelling.store import promote, save_challenger
+from records.importing.ids import NAMESPACE
 from scoring.models import load_models
 from scoring.sessions import predict_upcoming
 from tests.scoring.conftest import Records
@@ -65,6 +67,36 @@ def test_why_in_words(tqs: Call, session: str) -> None:
         assert f"{one['effect']:+.3f} {one['phrase']}" in shown
     parts = sum(one["effect"] for one in change["features"]) + change["model"] + change["calibration"]
     assert parts == pytest.approx(change["log_odds"], abs=1e-12)
+
+
+def test_a_session_that_is_over_and_a_score_beyond_its_band_are_told(tqs: Call, session: str, records: Records) -> None:
+    assert tqs("why", session)[1].startswith("reschedule: ")
+    with records.engine.begin() as connection:
+        connection.execute(text("UPDATE sessions SET status = 'rescheduled' WHERE id = :id"), {"id": session})
+        connection.execute(
+            text("UPDATE session_reschedule_predictions SET probability = :p WHERE session_id = :id"),
+            {"p": 0.7, "id": session},
+        )
+    out = tqs("why", session)[1]
+    assert out.startswith("the session is rescheduled; what was predicted before:\nreschedule: 70.0%")
+    # its band, of scores from 0.25 on, is 45 to 56 %
+    assert "it stands higher among them, so the band is not its own" in out
+
+
+def test_a_session_is_found_by_the_id_it_was_imported_with(tqs: Call, records: Records) -> None:
+    with records.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE sessions SET id = :new WHERE id = :id"),
+            {
+                "id": records.session(records.tutor(1), NOW + timedelta(days=1), "scheduled"),
+                "new": uuid5(NAMESPACE, "lesson 7"),
+            },
+        )
+    assert tqs("score")[0] == 0
+    assert tqs("why", "lesson 7")[1].startswith("reschedule: ")
+    code, _, err = tqs("why", "lesson 8")
+    assert code == 1
+    assert "no prediction of session" in err
 
 
 def test_where_there_is_nothing_to_compare(tqs: Call, records: Records) -> None:

@@ -127,18 +127,29 @@ def show(
     require_target(target)
     with open_databases(load_settings()) as databases:
         artifact = load_model(databases.app, target, version) if version else load_champion(databases.app, target)
-        decisions = list_decisions(databases.app, target)
+        decisions = list_decisions(databases.app, target, version=version)
     if artifact is None:
         raise ModelError(
             f"no model of {target} serves yet: the rule answers; train with: tqs retrain --target {target}"
         )
-    about = [asdict(decision) for decision in decisions if decision.version in (artifact.version, None)]
     manifest = loads(artifact.manifest_bytes)
     if json:
-        print_json({"target": target, "version": artifact.version, "manifest": manifest, "decisions": about})
+        print_json(
+            {
+                "target": target,
+                "version": artifact.version,
+                "manifest": manifest,
+                "decisions": [asdict(decision) for decision in decisions],
+            }
+        )
         return
-    for decision in about:
-        print(f"{target} {artifact.version} {decision['decision']} by {decision['actor']}: {decision['reason']}")
+    for decision in decisions:
+        when = "" if decision.decided_at is None else f"{decision.decided_at:%Y-%m-%d %H:%M} UTC "
+        what = f"{decision.version or 'the data'} {decision.decision}"
+        print(f"{when}{target} {what} by {decision.actor}: {decision.reason}")
+        for warning in decision.warnings:
+            print(f"  warning: {warning}")
+    print(f"{target} {artifact.version}:")
     training = manifest["training"]
     print(
         f"trained on {training['rows']:,} rows, {training['first_scheduled']:.10} to {training['last_scheduled']:.10}, "

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
-from uuid import UUID
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -18,13 +17,16 @@ if TYPE_CHECKING:
     from scoring.trust import TrustedPrediction
 
 
+STATES: Final = {"rescheduled": "rescheduled", "completed": "over", "no_show": "over, and somebody did not turn up"}
+
+
 def add_commands(app: typer.Typer) -> None:
     """Add this file's command to the command line."""
     app.command()(why)
 
 
 def why(
-    session: Annotated[UUID, typer.Argument(help="The id of a session.")],
+    session: Annotated[str, typer.Argument(help="The id of a session, ours or the one it was imported with.")],
     target: Annotated[str, typer.Option("--target", help="What is predicted: reschedule or no_show.")] = "reschedule",
     json: AsJson = False,
 ) -> None:
@@ -33,6 +35,7 @@ def why(
     The change is from the day before, or from the first prediction of the session's only day.
     """
     from records.engine import open_databases
+    from records.importing.ids import make_uuid
     from scoring.models import load_models
     from scoring.sessions import SESSION_TARGETS
     from scoring.trust import trusted_prediction
@@ -42,7 +45,7 @@ def why(
     settings = load_settings()
     with open_databases(settings) as databases:
         models = load_models(databases.app, settings, [target])
-        found = trusted_prediction(databases.app, models, session, target)
+        found = trusted_prediction(databases.app, models, make_uuid(session), target)
     if json:
         print_json(asdict(found))
     else:
@@ -53,6 +56,8 @@ def _print(found: TrustedPrediction) -> None:
     from scoring.trust import SAID
 
     at = found.prediction
+    if found.status != "scheduled":
+        print(f"the session is {STATES[found.status]}; what was predicted before:")
     print(
         f"{found.target}: {at.probability:.1%}, {found.risk_level} risk, by {at.model_version} "
         f"at {at.predicted_at:%Y-%m-%d %H:%M} UTC"
@@ -65,6 +70,9 @@ def _print(found: TrustedPrediction) -> None:
             f"of sessions scored like this one, {band.begins:.1%} to {band.ends:.1%}, it came true for {band.low:.1%} "
             f"to {band.high:.1%} (90 %, {100 * band.width:.1f} points wide, {band.rows:,} that the model never saw)"
         )
+        if not band.low <= at.probability <= band.high:
+            side = "higher" if at.probability > band.high else "lower"
+            print(f"most of those are not scored as this one: it stands {side} among them, so the band is not its own")
     reasons = [{"effect": f"{one.effect:+.3f}", "because": one.phrase} for one in found.contributions]
     print_table(reasons, empty="no reasons are stored with it")
     if found.change is None:
