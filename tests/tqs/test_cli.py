@@ -60,7 +60,6 @@ def test_every_command_has_an_example_of_itself() -> None:
         (["replay", "--target", "reschedule", "--sample", "0"], "Invalid value for '--sample'"),
         (["models", "expected", "churn"], "there is no target 'churn'"),
         (["why", NOBODY, "--target", "match"], "sessions have no target 'match'; theirs are reschedule, no_show"),
-        (["why", "me"], "a valid UUID"),
         (["keys", "create", "x", "--scope", "write"], "there is no scope 'write'; the scopes are read, ingest, admin"),
         (["keys", "create", "x", "--days", "999999999"], "Invalid value for '--days'"),
         (["up", "web"], "'web' is no part of tqs"),
