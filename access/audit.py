@@ -19,6 +19,7 @@ UNKNOWN: Final = "unknown"
 ITSELF: Final = "tqs"  # by schedule
 BEARER: Final = "token "  # before the subject of a token
 ACCOUNT: Final = "account "  # before the name of who runs a command
+PERSON: Final = "person "  # before the login of who uses the dashboards
 
 _OTHERS: Final = frozenset(name.casefold() for name in (SETTING, WEBHOOK, COMMAND_LINE, FIRST_START, UNKNOWN, ITSELF))
 
@@ -26,7 +27,7 @@ _OTHERS: Final = frozenset(name.casefold() for name in (SETTING, WEBHOOK, COMMAN
 def is_taken(name: str) -> bool:
     """Whether the audit log calls somebody so who has no key of the database, so that no key may be called so."""
     folded = name.strip().casefold()
-    return folded in _OTHERS or f"{folded} ".startswith((BEARER, ACCOUNT))
+    return folded in _OTHERS or f"{folded} ".startswith((BEARER, ACCOUNT, PERSON))
 
 
 def record_action(

@@ -28,10 +28,10 @@ from benchmarks.http_api import row, serving
 from benchmarks.intake import make_sessions
 from flows.environment import use_prefect
 from processing.drain import drain
-from processing.models import SessionModels
 from records.engine import Databases
 from records.work import wake_processor
-from scoring.sessions import predict_upcoming
+from scoring.current_models import CurrentModels
+from scoring.sessions import SESSION_TARGETS, predict_upcoming
 from scoring.tutors import score_tutors
 from tqs.settings import Settings, load_settings
 
@@ -69,7 +69,7 @@ def run(full: bool = False) -> list[Row]:
 
 def compare_sizes(settings: Settings, engines: Sequence[Engine], stored: Sequence[int]) -> Row:
     """Batches of as many sessions of as many tutors, in turns with few and with many sessions stored."""
-    models = [SessionModels(engine, settings) for engine in engines]
+    models = [CurrentModels(engine, settings, SESSION_TARGETS) for engine in engines]
     for engine, mine in zip(engines, models, strict=True):
         now = datetime.now(UTC)
         score_tutors(engine, now)

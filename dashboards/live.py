@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from functools import partial
+from math import inf
 from time import monotonic
 from typing import Any, Final, Self, TypeVar
 
@@ -29,14 +30,19 @@ _log = logging.getLogger(__name__)
 class Live:
     """Refreshes every open page when a commit tells of a change, when the database goes or comes, and every `poll_s`.
 
-    To be entered while `loop` serves the pages.
+    To be entered while `loop` serves the pages. `prepare` is called by the thread that listens, before the pages are
+    told of a change and every `poll_s`: for what takes too long to be done while pages wait.
     """
 
-    def __init__(self, engine: Engine, loop: IOLoop, poll_s: float = POLL_S) -> None:
+    def __init__(
+        self, engine: Engine, loop: IOLoop, poll_s: float = POLL_S, prepare: Callable[[], None] = lambda: None
+    ) -> None:
         self._engine = engine
         self._listener = Listener(engine, CHANGES)
         self._loop = loop
         self._poll_s = poll_s
+        self._prepare = prepare
+        self._prepared_at = -inf
         self._pages: dict[Document, Callable[[], None]] = {}
         self._due: set[Document] = set()
         self._spent_s = 0.0  # on the pages of the last round that are done
@@ -81,6 +87,9 @@ class Live:
         while not self._ending.is_set():
             try:
                 told, lost = self._listener.wait(ATTENTION_S), False
+                if told or monotonic() - self._prepared_at > self._poll_s:
+                    self._prepare()
+                    self._prepared_at = monotonic()
             except Exception as error:  # noqa: BLE001  # whatever it was, pages must hear again when it is over
                 if not lost and not isinstance(error, TqsError):
                     _log.exception("pages hear of no change")

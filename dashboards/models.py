@@ -7,9 +7,9 @@ from pathlib import Path
 import panel_material_ui as pmui
 from sqlalchemy import Engine
 
+from dashboards.context import Context
 from dashboards.executed import link_notebooks, link_watch
 from dashboards.html import show_html, update_html
-from dashboards.live import Live
 from dashboards.page import LivePage
 from dashboards.views.cards import frame
 from dashboards.views.model_cards import TargetModels, render_target
@@ -21,15 +21,15 @@ from records.columns import TARGETS
 SHOWN_DECISIONS = 5
 
 
-def show_models_page(engine: Engine, home: Path, zone: str, live: Live) -> pmui.Page:
-    """The page for one browser; `home` is where runs are kept, `zone` the IANA name of the zone of the times."""
+def show_models_page(context: Context) -> pmui.Page:
+    """The page for one browser."""
     cards = {target: show_html(style="model_card", margin=(16, 18), sizing_mode="stretch_width") for target in TARGETS}
 
     def load() -> None:
         for target, card in cards.items():
-            update_html(card, render_target(_read(engine, home, target), zone))
+            update_html(card, render_target(_read(context.engine, context.settings.home, target), context.zone))
 
-    page = LivePage(engine, load, zone, live)
+    page = LivePage(context, load)
     return page.show("Models", *(frame(card) for card in cards.values()))
 
 

@@ -14,20 +14,26 @@ from bokeh.events import ConnectionLost
 from bokeh.models import CustomJS
 from markupsafe import Markup
 from panel.util import edit_readonly
-from sqlalchemy import Engine
 
+from dashboards.context import Context
 from dashboards.formats import format_time
 from dashboards.html import show_html, update_html
-from dashboards.live import Live
 from dashboards.styles import read_style
 from dashboards.theme import THEME
 from dashboards.views.cards import spread
+from dashboards.visitor import require_role
 from records.engine import explain_outage
 from tqs.errors import TqsError
 
 TITLE: Final = "Tutor quality"
-PAGES: Final = {"tutors": "Tutors", "models": "Models"}
-FIRST_PAGE: Final = "tutors"
+PAGES: Final = {
+    "overview": "Overview",
+    "sessions": "Sessions",
+    "tutors": "Tutors",
+    "matching": "Matching",
+    "models": "Models",
+}
+FIRST_PAGE: Final = "overview"
 LOST_CONNECTION: Final = Path(__file__).parent / "components" / "lost_connection.js"
 
 _log = logging.getLogger(__name__)
@@ -40,13 +46,12 @@ class LivePage:
     banner away when a later `load` succeeds. `refreshing` is true while it runs.
     """
 
-    def __init__(self, engine: Engine, load: Callable[[], None], zone: str, live: Live) -> None:
+    def __init__(self, context: Context, load: Callable[[], None]) -> None:
         self.refreshing = False
         self._received = False
         self._load = load
-        self._engine = engine
-        self._zone = zone
-        self._live = live
+        self._context = context
+        self._told = show_html(style="told", sizing_mode="stretch_width", visible=False)
         self._updated = show_html(style="page_head", align="end")
         self._banner = pmui.Alert(
             severity="error",
@@ -58,7 +63,10 @@ class LivePage:
         )
 
     def show(self, heading: str, *content: Any) -> pmui.Page:
-        """The whole page around `content`, loaded and kept up to date while its browser is open."""
+        """The whole page around `content`, loaded and kept up to date while its browser is open.
+
+        A heading that is the name of one of PAGES marks it in the navigation.
+        """
         pn.state.curdoc.js_on_event(ConnectionLost, CustomJS(code=LOST_CONNECTION.read_text(encoding="utf-8")))
         pn.state.onload(self._follow)
         self._refresh()
@@ -70,6 +78,7 @@ class LivePage:
                 pn.Column(
                     spread(head, self._updated, sizing_mode="stretch_width"),
                     self._banner,
+                    self._told,
                     *content,
                     sizing_mode="stretch_width",
                     stylesheets=[read_style("page")],
@@ -94,15 +103,40 @@ class LivePage:
         if self._received and not self.refreshing:
             self._refresh()
 
+    def act(self, role: str, do: Callable[[str], str]) -> bool:
+        """Let the visitor do something that takes `role`, say what came of it, and load; whether it was done.
+
+        do: given what the audit log calls the visitor, does it and returns the sentence that says so. What it raises
+        as a TqsError is said in its place. Never raises.
+        """
+        try:
+            with explain_outage(self._context.engine):
+                said, done = do(require_role(self._context.engine, role).actor), True
+        except TqsError as error:
+            said, done = f"Not done: {error}.", False
+        except Exception:  # noqa: BLE001  # a callback that raises would be the last one
+            _log.exception("an act of a visitor failed")
+            said, done = "Not done: something went wrong here; the log of the dashboards says what.", False
+        self.tell(said, good=done)
+        self.refresh()
+        return done
+
+    def tell(self, sentence: str, *, good: bool = True) -> None:
+        """Say it at the top of the page, aloud to those who listen, until the next one or until it is closed."""
+        icon, tone, role = ("check_circle", "good", "status") if good else ("error", "bad", "alert")
+        told = Markup("<p class={} role={}><span class=icon aria-hidden=true>{}</span>{}</p>")
+        update_html(self._told, told.format(tone, role, icon, sentence))
+        self._told.visible = True
+
     def _follow(self) -> None:
         self._received = True
-        self._live.keep(self.refresh)
+        self._context.live.keep(self.refresh)
         self.refresh()
 
     def _refresh(self) -> None:
         self.refreshing = True
         try:
-            with explain_outage(self._engine):
+            with explain_outage(self._context.engine):
                 self._load()
         except TqsError as error:
             _log.warning("%s", error)
@@ -114,7 +148,7 @@ class LivePage:
             )
         else:
             self._banner.visible = False
-            now = format_time(datetime.now(UTC), self._zone, seconds=True)
+            now = format_time(datetime.now(UTC), self._context.zone, seconds=True)
             update_html(self._updated, Markup("<span>Updated {}</span>").format(now))
         finally:
             self.refreshing = False

@@ -6,6 +6,8 @@ import errno
 import logging
 import signal
 import sys
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -16,11 +18,16 @@ from tornado.ioloop import IOLoop
 from tornado.web import RedirectHandler
 
 from dashboards.card_page import card_route
+from dashboards.context import Context, KeptModels
 from dashboards.executed import routes
 from dashboards.live import POLL_S, Live
 from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_password
+from dashboards.matching import show_matching_page
 from dashboards.models import show_models_page
+from dashboards.overview import show_overview_page
 from dashboards.page import FIRST_PAGE, TITLE
+from dashboards.sessions import show_sessions_page
+from dashboards.tutor import show_tutor_page
 from dashboards.tutors import show_tutors_page
 from records.engine import open_databases
 from tqs.errors import SettingsError, TqsError
@@ -28,6 +35,14 @@ from tqs.private_logs import leave_values_unlogged
 from tqs.settings import Settings, load_settings
 
 ADDRESS: Final = "127.0.0.1"
+SHOWN: Final[dict[str, Callable[[Context], Any]]] = {
+    "overview": show_overview_page,
+    "sessions": show_sessions_page,
+    "tutors": show_tutors_page,
+    "tutor": show_tutor_page,
+    "matching": show_matching_page,
+    "models": show_models_page,
+}
 
 
 def main() -> int:
@@ -47,8 +62,9 @@ def main() -> int:
 
 def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     """Serve the dashboards on the port of the settings until a signal stops them."""
-    live = Live(engine, IOLoop.current(), poll_s)
-    server = create_server(engine, settings, live)
+    models = KeptModels(engine, settings)
+    live = Live(engine, IOLoop.current(), poll_s, models.renew)
+    server = create_server(Context(engine, settings, live, models))
     loop = server.io_loop
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.asyncio_loop.add_signal_handler(number, loop.stop)
@@ -58,18 +74,16 @@ def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     server.stop()
 
 
-def create_server(engine: Engine, settings: Settings, live: Live) -> Any:
-    """A server that is bound and not yet started, for pages that `live` keeps up to date.
+def create_server(context: Context) -> Any:
+    """A server that is bound and not yet started.
 
     Raises
     ------
     SettingsError
         the port is in use, or the password's file cannot be used.
     """
-    pages = {
-        "tutors": lambda: show_tutors_page(engine, settings.timezone, live),
-        "models": lambda: show_models_page(engine, settings.home, settings.timezone, live),
-    }
+    settings = context.settings
+    pages = {name: partial(show, context) for name, show in SHOWN.items()}
     cookie_secret = derive_cookie_secret(settings.home)
     hosts = [f"{host}:{settings.dashboard_port}" for host in (ADDRESS, "localhost")]
     hosts.append(urlsplit(settings.page_url).netloc.lower())  # as browsers name it where a proxy has it
@@ -91,7 +105,7 @@ def create_server(engine: Engine, settings: Settings, live: Live) -> Any:
             extra_patterns=[
                 ("/", RedirectHandler, {"url": f"/{FIRST_PAGE}", "permanent": False}),
                 *routes(settings.home),
-                card_route(engine),
+                card_route(context.engine),
             ],
         )
     except OSError as error:

@@ -9,11 +9,10 @@ from uuid import UUID
 
 import panel as pn
 import panel_material_ui as pmui
-from sqlalchemy import Engine
 
 from dashboards.components.data_table import DataTable
+from dashboards.context import Context
 from dashboards.html import show_html, update_html
-from dashboards.live import Live
 from dashboards.page import LivePage
 from dashboards.views.cards import frame, show_card, show_side_by_side
 from dashboards.views.notices import NO_MATCH, NO_TUTORS, NOT_SCORED, Notice, show_notice, update_notice
@@ -40,18 +39,18 @@ LINKED: Final = "tutor"  # the parameter of the address that links in mails name
 RISKS: Final = {"All": "all", "High risk": "high_risk", "Low risk": "low_risk"}
 
 
-def show_tutors_page(engine: Engine, zone: str, live: Live) -> pmui.Page:
-    """The page for one browser; `zone` is the IANA name of the time zone that times are shown in.
+def show_tutors_page(context: Context) -> pmui.Page:
+    """The page for one browser.
 
     An address that ends in `?tutor=<id>` opens it at that tutor.
     """
-    return _TutorsPage(engine, zone, live).view
+    return _TutorsPage(context).view
 
 
 class _TutorsPage:
-    def __init__(self, engine: Engine, zone: str, live: Live) -> None:
-        self._engine = engine
-        self._live = live
+    def __init__(self, context: Context) -> None:
+        self._engine = context.engine
+        self._live = context.live
         self._drawn: dict[str, Any] = {}
         self._prior: RatePrior | None = None
         self._chosen = ""
@@ -88,7 +87,7 @@ class _TutorsPage:
             note=f"Tutors by their rate of 30 days; high risk is above {HIGH_RISK_PERCENT}%",
         )
         self._body = self._lay_out()
-        self._page = LivePage(engine, self._load, zone, live)
+        self._page = LivePage(context, self._load)
         self._search.param.watch(self._start_over, "value_input")
         self._risk.param.watch(self._start_over, "value")
         self._table.param.watch(self._start_over, "sort")

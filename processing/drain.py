@@ -14,9 +14,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from processing.batch import HARD_LIMIT_S, OverrunError, process_batch
-from processing.models import SessionModels
 from processing.queue import Claim, WorkItem, claim_batch, claim_lost, give_up_lease, holding, record_error, release
 from records.engine import is_outage
+from scoring.current_models import CurrentModels
 from scoring.sessions import Models
 from tqs.errors import TqsError
 from tqs.private_logs import describe_error
@@ -54,7 +54,7 @@ class DrainReport:
 def drain(
     engine: Engine,
     settings: Settings,
-    models: SessionModels,
+    models: CurrentModels,
     *,
     stop: Callable[[], bool] = lambda: False,
     progress: Callable[[DrainReport], None] | None = None,
@@ -93,7 +93,7 @@ def drain(
 class _Work:
     engine: Engine
     settings: Settings
-    models: SessionModels
+    models: CurrentModels
     claim: Claim
     stop: Callable[[], bool]
 

@@ -20,12 +20,13 @@ from sqlalchemy import Engine
 
 from modelling.canary import check_artifact
 from processing.drain import DrainReport, drain
-from processing.models import SessionModels
 from processing.upkeep import keep_up
 from records.engine import explain_outage, open_databases
 from records.listening import Listener
 from records.work import CHANNEL
 from reports.sending import send_all_due
+from scoring.current_models import CurrentModels
+from scoring.sessions import SESSION_TARGETS
 from tqs.errors import TqsError
 from tqs.private_logs import describe_error
 from tqs.settings import Settings, load_settings
@@ -40,7 +41,7 @@ LAST_MAIL_S: Final = 3.0  # for the mail that is being sent when it is to end; t
 
 def run_processor(engine: Engine, settings: Settings, stop: Event) -> None:
     """Process and send until `stop` is set, which is seen within a second. A database that goes away is waited for."""
-    models = SessionModels(engine, settings, check=check_artifact)
+    models = CurrentModels(engine, settings, SESSION_TARGETS, check=check_artifact)
     # A mail server that hangs holds up nothing else.
     mails = Thread(target=_send, args=(engine, settings, stop), name="mails", daemon=True)
     mails.start()
@@ -53,7 +54,7 @@ def run_processor(engine: Engine, settings: Settings, stop: Event) -> None:
     mails.join(LAST_MAIL_S)
 
 
-def _process(engine: Engine, settings: Settings, models: SessionModels, stop: Event, listener: Listener) -> None:
+def _process(engine: Engine, settings: Settings, models: CurrentModels, stop: Event, listener: Listener) -> None:
     """Process what is due, then wait until there may be more."""
     done = drain(engine, settings, models, stop=stop.is_set)
     if done != DrainReport():

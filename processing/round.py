@@ -8,10 +8,11 @@ from datetime import UTC, datetime
 from sqlalchemy import Engine
 
 from processing.drain import DrainReport, drain
-from processing.models import SessionModels
 from processing.upkeep import keep_up
 from records.engine import is_outage
 from reports.sending import SendingReport, send_all_due
+from scoring.current_models import CurrentModels
+from scoring.sessions import SESSION_TARGETS
 from tqs.settings import Settings
 
 
@@ -30,7 +31,7 @@ def work_off(
     failure: Exception | None = None
     done = DrainReport()
     try:
-        done = drain(engine, settings, SessionModels(engine, settings), stop=stop, progress=progress)
+        done = drain(engine, settings, CurrentModels(engine, settings, SESSION_TARGETS), stop=stop, progress=progress)
     except Exception as error:
         if is_outage(error):
             raise

@@ -51,7 +51,7 @@ function drawHeading(model, column) {
 }
 
 function drawRow(model, row) {
-  const line = make("tr", row.id === model.selected ? "chosen" : "")
+  const line = make("tr", [row.id === model.selected && "chosen", row.mark && "marked"].filter(Boolean).join(" "))
   line.dataset.id = row.id
   const choose = () => { model.selected = row.id }
   line.onclick = choose
@@ -60,12 +60,14 @@ function drawRow(model, row) {
     const cell = make(index ? "td" : "th", classesOf(column))
     if (index) {
       cell.append(content)
+      if (row.cells[column.key]?.deeds) cell.append(drawDeeds(model, row, row.cells[column.key].deeds))
     } else {
       cell.scope = "row"
       const button = make("button", "name")
       button.dataset.focus = `row-${row.id}`
       button.setAttribute("aria-pressed", String(row.id === model.selected))
       button.append(content)
+      if (row.mark) button.append(make("span", "heard", `, ${row.mark}`))
       cell.append(button)
     }
     line.append(cell)
@@ -73,17 +75,69 @@ function drawRow(model, row) {
   return line
 }
 
-function drawCell(cell) {
+function drawCell(cell = {}) {
   const content = make("span", `cell ${cell.tone ?? "plain"}${cell.badge ? " badge" : ""}`)
   if (cell.icon) content.append(icon(cell.icon))
-  content.append(make("span", "text", cell.text))
+  if (cell.text) content.append(cell.link ? drawLink(cell) : make("span", "text", cell.text))
   if (cell.detail) content.append(make("span", "detail", cell.detail))
   if (cell.share != null) content.append(drawBar(cell))
+  if (cell.spark) content.append(drawSpark(cell))
   return content
+}
+
+function drawLink(cell) {
+  const link = make("a", "text", cell.text)
+  const target = new URL(cell.link, location.href)
+  if (target.origin === location.origin) link.href = target.href
+  link.onclick = event => event.stopPropagation()
+  return link
+}
+
+function drawDeeds(model, row, deeds) {
+  const group = make("span", "deeds")
+  for (const deed of deeds) {
+    const button = make("button", "deed")
+    button.dataset.focus = `deed-${row.id}-${deed.key}`
+    button.setAttribute("aria-label", deed.label)
+    button.title = deed.label
+    button.append(icon(deed.icon))
+    button.onclick = event => {
+      event.stopPropagation()
+      model.deed = {row: row.id, key: deed.key, at: String(performance.now())}
+    }
+    group.append(button)
+  }
+  return group
+}
+
+function drawSpark(cell) {
+  const [width, height, edge] = [72, 22, 2]
+  const known = cell.spark.filter(value => value != null)
+  const top = Math.max(...known, cell.spark_limit ?? 0, 1e-9)
+  const x = place => edge + (width - 2 * edge) * place / Math.max(cell.spark.length - 1, 1)
+  const y = value => height - edge - (height - 2 * edge) * value / top
+  const picture = shape("svg", {viewBox: `0 0 ${width} ${height}`, width, height, class: "spark", "aria-hidden": "true"})
+  if (cell.spark_limit != null) {
+    picture.append(shape("line", {x1: 0, x2: width, y1: y(cell.spark_limit), y2: y(cell.spark_limit), class: "spark-limit"}))
+  }
+  let path = ""
+  cell.spark.forEach((value, place) => {
+    if (value != null) path += `${cell.spark[place - 1] == null ? "M" : "L"}${x(place).toFixed(1)} ${y(value).toFixed(1)}`
+  })
+  picture.append(shape("path", {d: path, class: "spark-line"}))
+  const last = cell.spark.at(-1)
+  if (last != null) picture.append(shape("circle", {cx: x(cell.spark.length - 1), cy: y(last), r: 2, class: "spark-end"}))
+  return picture
 }
 
 function drawBar(cell) {
   const bar = make("span", "bar")
+  if (cell.low != null) {
+    const band = make("span", "band")
+    band.style.left = `${100 * cell.low}%`
+    band.style.width = `${100 * Math.max(Math.min(cell.high, 1) - cell.low, 0)}%`
+    bar.append(band)
+  }
   const fill = make("span", "fill")
   fill.style.width = `${100 * Math.min(cell.share, 1)}%`
   bar.append(fill)
@@ -139,6 +193,12 @@ function make(tag, classes = "", text = "") {
   if (tag === "button") element.type = "button"
   if (classes) element.className = classes
   if (text) element.textContent = text
+  return element
+}
+
+function shape(tag, attributes) {
+  const element = document.createElementNS("http://www.w3.org/2000/svg", tag)
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
   return element
 }
 

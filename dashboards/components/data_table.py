@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal, TypedDict
 import param
 from panel.custom import JSComponent
 
-Tone = Literal["plain", "quiet", "good", "bad"]
+Tone = Literal["plain", "quiet", "good", "warn", "bad"]
 
 
 class TableColumn(TypedDict, total=False):
@@ -22,11 +22,21 @@ class TableColumn(TypedDict, total=False):
     hidden_below: int
 
 
+class Deed(TypedDict):
+    """A button in a row: what it does, its words for who hears them, and the name of its Material icon."""
+
+    key: str
+    label: str
+    icon: str
+
+
 class Cell(TypedDict, total=False):
     """What stands in a cell. All of it is shown as text, whatever characters it has.
 
     `detail` is a second line, `icon` the name of a Material icon, `badge` frames it, `share` (0-1) draws a bar
-    under it with a mark at `limit` (0-1).
+    under it with marks at `limit` (0-1) and, as a paler band, from `low` to `high`. `link` is an address of our own
+    pages. `spark` draws a line through these values (any unit, None where there is none), with a dashed one at
+    `spark_limit`. `deeds` are buttons.
     """
 
     text: str
@@ -36,17 +46,27 @@ class Cell(TypedDict, total=False):
     badge: bool
     share: float
     limit: float
+    low: float
+    high: float
+    link: str
+    spark: list[float | None]
+    spark_limit: float
+    deeds: list[Deed]
 
 
-class TableRow(TypedDict):
-    """A row: its id, and its cells by the key of their column; the first column's cell names the row."""
+class TableRow(TypedDict, total=False):
+    """A row: its id, and its cells by the key of their column; the first column's cell names the row.
+
+    `mark` sets it off from the others, and is the word that says why to who hears it.
+    """
 
     id: str
     cells: dict[str, Cell]
+    mark: str
 
 
 class DataTable(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
-    """Rows `page * page_size` and on of `total`, in the order of `sort`; watch `sort`, `page` and `selected`."""
+    """Rows `page * page_size` and on of `total`, in the order of `sort`; watch `sort`, `page`, `selected`, `deed`."""
 
     label = param.String(doc="what the table holds, for those who do not see it")
     columns: list[TableColumn] = param.List(item_type=dict)
@@ -56,6 +76,7 @@ class DataTable(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
     page_size = param.Integer(default=15, bounds=(1, None))
     sort: dict[str, str] = param.Dict(default={}, doc='{"by": key of a column, "order": "asc" or "desc"}')
     selected: str = param.String(doc="id of the chosen row")
+    deed: dict[str, str] = param.Dict(default={}, doc='{"row": id, "key": of the deed, "at": when it was clicked}')
 
     _esm: ClassVar[Path] = Path(__file__).parent / "data_table.js"
     _stylesheets: ClassVar[list[Any]] = [(Path(__file__).parent / "data_table.css").read_text(encoding="utf-8")]

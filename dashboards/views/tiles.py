@@ -16,11 +16,12 @@ from scoring.tutor_list import TutorSummary
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A figure with what it counts above it and what to hold it against below."""
+    """A figure with what it counts above it and what to hold it against below; `link` is where it leads, of our own."""
 
     title: str
     figure: str
     note: str
+    link: str = ""
 
 
 def show_tiles(tiles: Sequence[Tile] = ()) -> pn.pane.HTML:
@@ -32,11 +33,15 @@ def render_tiles(tiles: Sequence[Tile]) -> Markup:
     """The tiles as HTML."""
     items = (
         Markup("<div class=tile><dt>{}</dt><dd class=figure>{}</dd><dd class=note>{}</dd></div>").format(
-            tile.title, tile.figure, tile.note
+            tile.title, _render_figure(tile), tile.note
         )
         for tile in tiles
     )
     return Markup("<dl class=tiles>{}</dl>").format(Markup("").join(items))
+
+
+def _render_figure(tile: Tile) -> Markup | str:
+    return Markup('<a href="{}">{}</a>').format(tile.link, tile.figure) if tile.link else tile.figure
 
 
 def summary_tiles(summary: TutorSummary) -> list[Tile]:

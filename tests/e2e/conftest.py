@@ -103,7 +103,7 @@ def visitor(dashboards: Dashboards, browser: Browser) -> Iterator[BrowserContext
     page.goto(dashboards.address)
     page.get_by_label("Password").fill(dashboards.password)
     page.get_by_role("button", name="Log in").click()
-    expect(page).to_have_url(dashboards.address + "/tutors")
+    expect(page).to_have_url(dashboards.address + "/overview")
     page.close()
     yield context
     context.close()

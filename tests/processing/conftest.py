@@ -14,9 +14,10 @@ from sqlalchemy import Engine, text
 
 from processing.drain import DrainReport, drain
 from processing.intake import Answer, take_sessions
-from processing.models import SessionModels
 from processing.posted import PostedSession
 from records.work import QUEUE_SESSIONS
+from scoring.current_models import CurrentModels
+from scoring.sessions import SESSION_TARGETS
 from tests.scoring.conftest import Records
 from tqs.settings import Settings, load_settings
 
@@ -110,7 +111,7 @@ class Plant:
         self.execute(QUEUE_SESSIONS.format(sessions=f"SELECT '{session}'::uuid"))
 
     def drain(self, **options: Any) -> DrainReport:
-        return drain(self.engine, self.settings, SessionModels(self.engine, self.settings), **options)
+        return drain(self.engine, self.settings, CurrentModels(self.engine, self.settings, SESSION_TARGETS), **options)
 
     def change(self, **settings: Any) -> None:
         self.settings = self.settings.model_copy(update=settings)

@@ -13,13 +13,14 @@ import pytest
 from sqlalchemy import text
 
 from processing.batch import HARD_LIMIT_S, BatchReport, OverrunError, process_batch
-from processing.models import SessionModels
 from processing.queue import Claim, WorkItem, claim_batch
 from processing.upkeep import QueueCounts, count_queue, keep_up
 from reports.contents import SessionReport
 from reports.reading import read_contents
 from reports.sentences import tell_insights
+from scoring.current_models import CurrentModels
 from scoring.pairs import predict_pairs, students_to_predict
+from scoring.sessions import SESSION_TARGETS
 from tests.processing.conftest import Plant
 from tests.scoring.conftest import serve
 
@@ -34,7 +35,7 @@ WRITTEN = ("tutor_scores", "tutor_score_history", "session_reschedule_prediction
 
 def process(plant: Plant, claim: Claim | None = None) -> BatchReport:
     claim = claim or claim_batch(plant.engine)
-    models = SessionModels(plant.engine, plant.settings).current()
+    models = CurrentModels(plant.engine, plant.settings, SESSION_TARGETS).current()
     return process_batch(plant.engine, plant.settings, models, claim, claim.items)
 
 

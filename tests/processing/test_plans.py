@@ -11,8 +11,9 @@ from psycopg2 import extensions
 from sqlalchemy import Engine, create_engine
 
 from processing.drain import drain
-from processing.models import SessionModels
 from processing.upkeep import count_queue, keep_up, list_failed, requeue_failed
+from scoring.current_models import CurrentModels
+from scoring.sessions import SESSION_TARGETS
 from tests.processing.conftest import Plant
 
 GROWS = {
@@ -85,7 +86,7 @@ def test_processing_reads_nothing_from_end_to_end(plant: Plant, explaining: Engi
         plant.promised(tutor, 0.5, student="mia")
         plant.promised(tutor, 1.5, "rescheduled")
 
-    done = drain(explaining, plant.settings, SessionModels(explaining, plant.settings))
+    done = drain(explaining, plant.settings, CurrentModels(explaining, plant.settings, SESSION_TARGETS))
 
     assert (done.processed, done.mails) == (6, 6)
     assert plant.rows("SELECT count(*) FROM session_reschedule_predictions") == [(6,)]
@@ -144,7 +145,7 @@ def test_a_backlog_is_looked_at_once_and_not_once_for_each_of_its_sessions(plant
     looked_at.clear()
     engine = create_engine(plant.engine.url, connect_args={"cursor_factory": Counting})
 
-    done = drain(engine, plant.settings, SessionModels(engine, plant.settings))
+    done = drain(engine, plant.settings, CurrentModels(engine, plant.settings, SESSION_TARGETS))
     engine.dispose()
 
     assert (done.processed, done.mails) == (BACKLOG, BACKLOG)

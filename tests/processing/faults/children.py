@@ -16,9 +16,10 @@ from typing import Any
 from processing import batch, processor, queue
 from processing.drain import drain
 from processing.intake import take_sessions
-from processing.models import SessionModels
 from processing.posted import PostedSession
 from records.engine import connect
+from scoring.current_models import CurrentModels
+from scoring.sessions import SESSION_TARGETS
 from tqs import failpoints
 from tqs.cli.process import process
 from tqs.settings import load_settings
@@ -83,7 +84,7 @@ def work_off_later(point: str, says: Any) -> None:
     batch.reach = queue.reach = _stand_still(point)  # type: ignore[attr-defined]
     settings = load_settings()
     engine = connect(settings).app
-    says.send(drain(engine, settings, SessionModels(engine, settings)))
+    says.send(drain(engine, settings, CurrentModels(engine, settings, SESSION_TARGETS)))
 
 
 def _stand_still(point: str) -> Callable[[str], None]:

@@ -25,9 +25,10 @@ from pydantic import SecretStr
 from processing import batch, intake, queue
 from processing.batches import take_batch
 from processing.drain import DrainReport, drain
-from processing.models import SessionModels
 from processing.upkeep import keep_up, requeue_failed
 from reports import sending
+from scoring.current_models import CurrentModels
+from scoring.sessions import SESSION_TARGETS
 from tests.processing.faults.clock import Clock
 from tests.processing.faults.ledger import COACHES, Bad, Ledger
 from tqs.failpoints import POINTS
@@ -214,7 +215,7 @@ class Place:
 
     def __init__(self, ledger: Ledger, bad: Bad, clock: Clock, options: Settings) -> None:
         self.ledger, self.bad, self.clock, self.settings = ledger, bad, clock, options
-        self.models = SessionModels(ledger.engine, options)
+        self.models = CurrentModels(ledger.engine, options, SESSION_TARGETS)
 
     def begin(self) -> Ledger:
         """Nothing has happened yet."""
