@@ -7,7 +7,6 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -83,7 +82,7 @@ def create_server(context: Context) -> Any:
         the port is in use, or the password's file cannot be used.
     """
     settings = context.settings
-    pages = {name: partial(show, context) for name, show in SHOWN.items()}
+    pages = {name: _bind(show, context) for name, show in SHOWN.items()}
     cookie_secret = derive_cookie_secret(settings.home)
     hosts = [f"{host}:{settings.dashboard_port}" for host in (ADDRESS, "localhost")]
     hosts.append(urlsplit(settings.page_url).netloc.lower())  # as browsers name it where a proxy has it
@@ -114,6 +113,15 @@ def create_server(context: Context) -> Any:
         raise SettingsError(
             f"port {settings.dashboard_port} is in use; stop what listens there or set TQS_DASHBOARD_PORT"
         ) from error
+
+
+def _bind(show: Callable[[Context], Any], context: Context) -> Callable[[], Any]:
+    """Panel takes functions only, and no partial ones."""
+
+    def show_page() -> Any:
+        return show(context)
+
+    return show_page
 
 
 if __name__ == "__main__":
