@@ -23,7 +23,10 @@ SERVERS = ["embedded", "server"] if os.environ.get(SECOND_SERVER) else ["embedde
 # Begun first, so that no worker is left with one of them when the others are done.
 LONGEST = ("e2e/test_main_job.py", "fuzz", "notebooks", "bentos", "processing/faults", "e2e", "flows")
 # Run on the embedded server alone: what they set off is tested on both, and they are slow.
-ONE_SERVER = ("fuzz", "notebooks", "flows/test_watch_loop.py")
+ONE_SERVER = (
+    *("fuzz", "notebooks", "flows/test_watch_loop.py"),
+    *("bentos/test_example.py", "bentos/test_explanations.py", "bentos/test_guarded_service.py"),
+)
 _numbers = itertools.count()
 
 # How long an example may take depends on what else runs.
