@@ -168,11 +168,16 @@ people = Table(
     "people",
     metadata,
     uuid_key(),
-    Column("login", Text, nullable=False, unique=True),
+    Column("login", Text, nullable=False, unique=True),  # as `access.people.read_login` writes it
     Column("role", Text, nullable=False),
     Column("is_active", Boolean, nullable=False, server_default=text("true")),
+    Column("password_hash", Text),  # of `access.passwords`; null: logs in elsewhere
+    # Another one with every new password and removal; a login is good for as long as it stays.
+    Column("security_stamp", Uuid, nullable=False, server_default=text("gen_random_uuid()")),
     *created_updated(),
     one_of("role", ROLES),
+    CheckConstraint("length(login) BETWEEN 1 AND 320 AND login <> 'admin'", name="login_form"),
+    CheckConstraint("password_hash LIKE 'scrypt$%'", name="password_hash_form"),
 )
 
 audit_log = Table(
