@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 import scoring.assignment
 from records.columns import Float64, Int64
-from scoring.assignment import Assignment, assign, run_matching
+from scoring.assignment import Assignment, assign, assign_greedily, compare_matching, run_matching
 from scoring.pair_people import read_clock
 from scoring.pairs import predict_pairs
 from tests.scoring.conftest import Records, serve, uid
@@ -45,7 +45,7 @@ def least_by_trying(cost: Float64, room: Int64) -> tuple[int, float]:
     return -best[0], best[1]
 
 
-def greedy(cost: Float64, room: Int64) -> float:
+def in_turn(cost: Float64, room: Int64) -> float:
     left, total = room.copy(), 0.0
     for row in range(len(cost)):
         columns = np.flatnonzero(left)
@@ -73,7 +73,33 @@ def test_all_are_matched_as_far_as_there_is_room_and_never_worse_than_in_turn(pr
     assert len(rows) == len(set(rows.tolist())) == min(len(cost), room.sum())
     assert (np.bincount(columns, minlength=len(room)) <= room).all()
     if room.sum() >= len(cost):
-        assert cost[rows, columns].sum() <= greedy(cost, room) + 1e-9
+        assert cost[rows, columns].sum() <= in_turn(cost, room) + 1e-9
+
+
+def best_pair_first(cost: Float64, room: Int64) -> dict[int, int]:
+    left, chosen = room.copy(), {}
+    for _, row, column in sorted((cost[i, j], i, j) for i in range(cost.shape[0]) for j in range(cost.shape[1])):
+        if row not in chosen and left[column]:
+            chosen[row] = column
+            left[column] -= 1
+    return chosen
+
+
+@given(problems(most=12))
+def test_greedily_is_the_best_pair_first_and_never_better(problem: tuple[Float64, Int64]) -> None:
+    cost, room = problem
+    rows, columns = assign_greedily(cost, room)
+    assert dict(zip(rows.tolist(), columns.tolist(), strict=True)) == best_pair_first(cost, room)
+    best = assign(cost, room)
+    assert len(best[0]) == len(rows)
+    assert cost[best].sum() <= cost[rows, columns].sum() + 1e-9
+
+
+def test_the_first_good_pair_can_cost_the_others_more() -> None:
+    cost = np.array([[0.10, 0.15, 0.90], [0.12, 0.80, 0.85], [0.50, 0.20, 0.30]])
+    one_each = np.ones(3, dtype=np.int64)
+    assert list(zip(*assign_greedily(cost, one_each), strict=True)) == [(0, 0), (1, 2), (2, 1)]  # 0.10 + 0.85 + 0.20
+    assert list(zip(*assign(cost, one_each), strict=True)) == [(0, 1), (1, 0), (2, 2)]  # 0.15 + 0.12 + 0.30
 
 
 def test_what_would_not_fit_into_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,6 +157,16 @@ def test_the_least_churn_of_all_assignments(
     assert found.avg_churn_risk == pytest.approx(found.total_churn_risk / 3)
     assert found.total_compatibility == pytest.approx(sum(pair.compatibility_score for pair in found.matches))
     assert found.avg_compatibility == pytest.approx(found.total_compatibility / 3)
+
+
+def test_both_ways_on_the_same_predictions(engine: Engine, people: tuple[list[UUID], list[UUID]]) -> None:
+    students, tutors = people
+    found = compare_matching(engine, MODEL, students, tutors, 2)
+    assert found.best == run_matching(engine, MODEL, students, tutors, 2)
+    assert len(found.greedy.matches) == 6
+    assert max(Counter(pair.tutor_id for pair in found.greedy.matches).values()) <= 2
+    assert found.saved == pytest.approx(found.greedy.total_churn_risk - found.best.total_churn_risk)
+    assert found.saved >= 0
 
 
 def test_more_students_than_room(engine: Engine, people: tuple[list[UUID], list[UUID]]) -> None:
