@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import panel as pn
@@ -15,26 +16,20 @@ from bokeh.models import CustomJS
 from markupsafe import Markup
 from panel.util import edit_readonly
 
+from dashboards.bar import TITLE, render_bar
+from dashboards.components.told import ToldLine
 from dashboards.context import Context
 from dashboards.formats import format_time
 from dashboards.html import show_html, update_html
 from dashboards.styles import read_style
-from dashboards.theme import THEME
+from dashboards.theme import FAVICON, LOOK_SCRIPT, THEME
 from dashboards.views.cards import spread
-from dashboards.visitor import require_role
+from dashboards.visitor import read_visitor, require_role
 from records.engine import explain_outage
 from tqs.errors import TqsError
 
-TITLE: Final = "Tutor quality"
-PAGES: Final = {
-    "overview": "Overview",
-    "sessions": "Sessions",
-    "tutors": "Tutors",
-    "matching": "Matching",
-    "models": "Models",
-}
-FIRST_PAGE: Final = "overview"
-LOST_CONNECTION: Final = Path(__file__).parent / "components" / "lost_connection.js"
+_FOLDER: Final = Path(__file__).parent
+LOST_CONNECTION: Final = _FOLDER / "components" / "lost_connection.js"
 
 _log = logging.getLogger(__name__)
 
@@ -50,8 +45,12 @@ class LivePage:
         self.refreshing = False
         self._received = False
         self._load = load
+        self._here = ""
         self._context = context
-        self._told = show_html(style="told", sizing_mode="stretch_width", visible=False)
+        self._document = pn.state.curdoc
+        self._under_way = False  # an act aside
+        self._bar = show_html(style="bar", sizing_mode="stretch_width")
+        self._told = ToldLine(sizing_mode="stretch_width", margin=0)
         self._updated = show_html(style="page_head", align="end")
         self._banner = pmui.Alert(
             severity="error",
@@ -62,18 +61,20 @@ class LivePage:
             object="",
         )
 
-    def show(self, heading: str, *content: Any) -> pmui.Page:
+    def show(self, heading: str, *content: Any, here: str = "") -> pmui.Page:
         """The whole page around `content`, loaded and kept up to date while its browser is open.
 
-        A heading that is the name of one of PAGES marks it in the navigation.
+        here: the name of the page of PAGES that is marked in the navigation, if it is not the heading.
         """
+        self._here = here or heading
+        update_html(self._bar, render_bar(self._here))
+        pn.state.curdoc.template_variables.update(look_script=LOOK_SCRIPT, product=TITLE)
         pn.state.curdoc.js_on_event(ConnectionLost, CustomJS(code=LOST_CONNECTION.read_text(encoding="utf-8")))
         pn.state.onload(self._follow)
         self._refresh()
         head = show_html(Markup("<h1>{}</h1>").format(heading), style="page_head")
         page = pmui.Page(
-            title=TITLE,
-            header=[_show_navigation(heading), pn.HSpacer(), _show_logout()],
+            header=[self._bar],
             main=[
                 pn.Column(
                     spread(head, self._updated, sizing_mode="stretch_width"),
@@ -85,8 +86,11 @@ class LivePage:
                 )
             ],
             busy_indicator=None,
+            favicon=FAVICON,
             main_width=1440,
             sx={"& .main": {"backgroundColor": "background.default"}},
+            template=_FOLDER / "pages" / "page.html",
+            theme_toggle=False,
             theme_config=THEME,
         )
         # The indicator follows what any session does: each callback of one would be told to the browsers of all.
@@ -109,24 +113,53 @@ class LivePage:
         do: given what the audit log calls the visitor, does it and returns the sentence that says so. What it raises
         as a TqsError is said in its place. Never raises.
         """
-        try:
-            with explain_outage(self._context.engine):
-                said, done = do(require_role(self._context.engine, role).actor), True
-        except TqsError as error:
-            said, done = f"Not done: {error}.", False
-        except Exception:  # noqa: BLE001  # a callback that raises would be the last one
-            _log.exception("an act of a visitor failed")
-            said, done = "Not done: something went wrong here; the log of the dashboards says what.", False
+        said, done = self._try(lambda: do(require_role(self._context.engine, role).actor))
         self.tell(said, good=done)
         self.refresh()
         return done
 
+    def act_aside(self, role: str, do: Callable[[str], str], saying: str) -> bool:
+        """As `act`, for what takes longer than a tenth of a second: in a thread; whether it has begun.
+
+        `do` touches nothing that is shown. `saying` is shown until it is done: "Refreshing 50 sessions …". Another one
+        is refused meanwhile.
+        """
+        if self._under_way:
+            self.tell("Not done: what was begun before is still under way.", good=False)
+            return False
+        actor, allowed = self._try(lambda: require_role(self._context.engine, role).actor)
+        if not allowed:
+            self.tell(actor, good=False)
+            return False
+        self._under_way = True
+        self._told.tell(saying, "busy")
+
+        def work() -> None:
+            said, done = self._try(lambda: do(actor))
+            self._document.add_next_tick_callback(lambda: self._end_act(said, done))
+
+        Thread(target=work, name="act", daemon=True).start()
+        return True
+
     def tell(self, sentence: str, *, good: bool = True) -> None:
         """Say it at the top of the page, aloud to those who listen, until the next one or until it is closed."""
-        icon, tone, role = ("check_circle", "good", "status") if good else ("error", "bad", "alert")
-        told = Markup("<p class={} role={}><span class=icon aria-hidden=true>{}</span>{}</p>")
-        update_html(self._told, told.format(tone, role, icon, sentence))
-        self._told.visible = True
+        self._told.tell(sentence, "good" if good else "bad")
+
+    def _try(self, do: Callable[[], str]) -> tuple[str, bool]:
+        """What `do` returns and True, or a sentence that says why it could not be done and False."""
+        try:
+            with explain_outage(self._context.engine):
+                return do(), True
+        except TqsError as error:
+            return f"Not done: {error}.", False
+        except Exception:  # noqa: BLE001  # a callback that raises would be the last one
+            _log.exception("an act of a visitor failed")
+            return "Not done: something went wrong here; the log of the dashboards says what.", False
+
+    def _end_act(self, said: str, done: bool) -> None:
+        self._under_way = False
+        self.tell(said, good=done)
+        self.refresh()
 
     def _follow(self) -> None:
         self._received = True
@@ -137,6 +170,7 @@ class LivePage:
         self.refreshing = True
         try:
             with explain_outage(self._context.engine):
+                update_html(self._bar, render_bar(self._here, read_visitor(self._context.engine)))
                 self._load()
         except TqsError as error:
             _log.warning("%s", error)
@@ -153,16 +187,3 @@ class LivePage:
         finally:
             self.refreshing = False
 
-
-def _show_navigation(heading: str) -> pn.pane.HTML:
-    links = Markup("").join(
-        Markup('<a href="./{}"{}>{}</a>').format(
-            address, Markup(' aria-current="page"') if name == heading else Markup(""), name
-        )
-        for address, name in PAGES.items()
-    )
-    return show_html(Markup('<nav aria-label="Pages">{}</nav>').format(links), style="page_head", margin=(0, 8))
-
-
-def _show_logout() -> pn.pane.HTML:
-    return show_html(Markup('<a href="./logout">Log out</a>'), style="page_head", margin=(0, 8))

@@ -24,8 +24,9 @@ from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_passwor
 from dashboards.matching import show_matching_page
 from dashboards.models import show_models_page
 from dashboards.overview import show_overview_page
-from dashboards.page import FIRST_PAGE, TITLE
+from dashboards.bar import FIRST_PAGE, TITLE
 from dashboards.sessions import show_sessions_page
+from dashboards.theme import follow_look
 from dashboards.tutor import show_tutor_page
 from dashboards.tutors import show_tutors_page
 from records.engine import open_databases
@@ -119,6 +120,7 @@ def _bind(show: Callable[[Context], Any], context: Context) -> Callable[[], Any]
     """Panel takes functions only, and no partial ones."""
 
     def show_page() -> Any:
+        follow_look()
         return show(context)
 
     return show_page

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
+
+import panel as pn
 
 # Contrast of each on its background is at least 4.5 (text) or 3 (marks), in light and in dark.
 BLUE: Final = "#3f6fd8"
@@ -46,3 +49,17 @@ THEME: Final[dict[str, Any]] = {
         "components": {"MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#1d2a3c", "color": "#fff"}}}},
     },
 }
+
+LOOK: Final = "tqs-look"  # the cookie that LOOK_SCRIPT sets
+LOOK_SCRIPT: Final = (Path(__file__).parent / "pages" / "look.js").read_text(encoding="utf-8")
+FAVICON: Final = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 32 32'%3E"
+    "%3Crect width='32' height='32' rx='7' fill='%232f5bb7'/%3E"
+    "%3Cpath d='M7 24V16h4v8zm7 0V8h4v16zm7 0V13h4v11z' fill='%23fff'/%3E%3C/svg%3E"
+)
+
+
+def follow_look() -> None:
+    """Draw the page that is being made light or dark from the start, as its browser said the last time it drew one."""
+    if pn.state.cookies.get(LOOK) == "dark":
+        pn.config.theme = "dark"
