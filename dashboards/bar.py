@@ -23,7 +23,8 @@ _BAR: Final = Markup(
     '<div class=bar><a class=brand href="{root}{first}">{title}</a>'
     "<div id=places popover>"
     '<nav aria-label="Pages">{links}</nav>{who}<a class=out href="{root}logout">Log out</a></div>'
-    '<button type=button class=round data-does=look aria-label="Toggle theme" title="Light or dark">{moon}{sun}</button>'
+    '<button type=button class=round data-does=look aria-label="Toggle theme" title="Light or dark">'
+    "{moon}{sun}</button>"
     '<button type=button class="round menu" popovertarget=places aria-label="Menu">{menu}</button></div>'
 )
 # Material icons, Apache License 2.0: pages that stand by themselves have no font of icons.
@@ -31,7 +32,8 @@ _ICON: Final = Markup('<svg class="{}" viewBox="0 0 24 24" aria-hidden=true><pat
 _MENU: Final = _ICON.format("", "M3 18h18v-2H3v2zm0-5h18v-2H3v2zm0-7v2h18V6H3z")
 _MOON: Final = _ICON.format(
     "to-dark",
-    "M12 3a9 9 0 1 0 9 9c0-.46-.04-.92-.1-1.36a5.389 5.389 0 0 1-4.4 2.26 5.403 5.403 0 0 1-3.14-9.8c-.44-.06-.9-.1-1.36-.1z",
+    "M12 3a9 9 0 1 0 9 9c0-.46-.04-.92-.1-1.36a5.389 5.389 0 0 1-4.4 2.26 5.403 5.403 0 0 1-3.14-9.8"
+    "c-.44-.06-.9-.1-1.36-.1z",
 )
 _SUN: Final = _ICON.format(
     "to-light",

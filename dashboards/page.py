@@ -186,4 +186,3 @@ class LivePage:
             update_html(self._updated, Markup("<span>Updated {}</span>").format(now))
         finally:
             self.refreshing = False
-

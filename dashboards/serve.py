@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from tornado.ioloop import IOLoop
 from tornado.web import RedirectHandler
 
+from dashboards.bar import FIRST_PAGE, TITLE
 from dashboards.card_page import card_route
 from dashboards.context import Context, KeptModels
 from dashboards.executed import routes
@@ -24,7 +25,6 @@ from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_passwor
 from dashboards.matching import show_matching_page
 from dashboards.models import show_models_page
 from dashboards.overview import show_overview_page
-from dashboards.bar import FIRST_PAGE, TITLE
 from dashboards.sessions import show_sessions_page
 from dashboards.theme import follow_look
 from dashboards.tutor import show_tutor_page

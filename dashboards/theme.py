@@ -46,7 +46,11 @@ THEME: Final[dict[str, Any]] = {
         },
         "typography": _TYPOGRAPHY,
         "shape": {"borderRadius": 8},
-        "components": {"MuiAppBar": {"styleOverrides": {"root": {"backgroundColor": "#1d2a3c", "color": "#fff"}}}},
+        "components": {
+            "MuiAppBar": {
+                "styleOverrides": {"root": {"backgroundColor": "#1d2a3c", "backgroundImage": "none", "color": "#fff"}}
+            }
+        },
     },
 }
 

@@ -14,7 +14,9 @@ Told = Literal["good", "bad", "busy"]
 class ToldLine(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
     """One sentence, shown and said aloud until the next one or until it is closed; nothing before the first."""
 
-    said: dict[str, Any] = param.Dict(default={}, doc='{"text": shown as text, "tone": of Told, "number": of the sentence}')
+    said: dict[str, Any] = param.Dict(
+        default={}, doc='{"text": shown as text, "tone": of Told, "number": of the sentence}'
+    )
 
     _esm: ClassVar[Path] = Path(__file__).parent / "told.js"
     _stylesheets: ClassVar[list[Any]] = [(Path(__file__).parent / "told.css").read_text(encoding="utf-8")]
