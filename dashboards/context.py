@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Engine
 
+from dashboards.kept import Kept
 from dashboards.live import Live
 from modelling.canary import check_artifact
 from scoring.current_models import CurrentModels
+from scoring.review import Review
 from scoring.sessions import Models
 from tqs.settings import Settings
 
@@ -38,6 +40,7 @@ class Context:
     settings: Settings
     live: Live
     kept_models: KeptModels
+    kept_review: Kept[Review]
 
     @property
     def zone(self) -> str:

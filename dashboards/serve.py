@@ -7,6 +7,7 @@ import logging
 import signal
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -20,6 +21,7 @@ from dashboards.bar import FIRST_PAGE, TITLE
 from dashboards.card_page import card_route
 from dashboards.context import Context, KeptModels
 from dashboards.executed import routes
+from dashboards.kept import Kept
 from dashboards.live import POLL_S, Live
 from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_password
 from dashboards.matching import show_matching_page
@@ -30,6 +32,7 @@ from dashboards.theme import follow_look
 from dashboards.tutor import show_tutor_page
 from dashboards.tutors import show_tutors_page
 from records.engine import open_databases
+from scoring.review import read_review
 from tqs.errors import SettingsError, TqsError
 from tqs.private_logs import leave_values_unlogged
 from tqs.settings import Settings, load_settings
@@ -63,8 +66,14 @@ def main() -> int:
 def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     """Serve the dashboards on the port of the settings until a signal stops them."""
     models = KeptModels(engine, settings)
-    live = Live(engine, IOLoop.current(), poll_s, models.renew)
-    server = create_server(Context(engine, settings, live, models))
+    review = Kept(lambda: read_review(engine, datetime.now(UTC)))
+
+    def prepare() -> None:
+        models.renew()
+        review.renew()
+
+    live = Live(engine, IOLoop.current(), poll_s, prepare)
+    server = create_server(Context(engine, settings, live, models, review))
     loop = server.io_loop
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.asyncio_loop.add_signal_handler(number, loop.stop)

@@ -35,8 +35,13 @@ def show_side_by_side(main: Any, *side: Any) -> pn.Column:
     """`main`, and beside it `side` one below the other; below `main` where the page is narrow."""
     return pn.Column(
         main,
-        pn.Column(*side, sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 16px; }"]),
+        stack(*side),
         sizing_mode="stretch_width",
         margin=0,
         stylesheets=[read_style("sides")],
     )
+
+
+def stack(*cards: Any) -> pn.Column:
+    """Cards one below the other."""
+    return pn.Column(*cards, sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 16px; }"])

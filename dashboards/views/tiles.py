@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import panel as pn
 from markupsafe import Markup
 
+from dashboards.components.data_table import Tone
 from dashboards.formats import format_count, format_percent
 from dashboards.html import show_html
 from features.catalogue_tutor import HIGH_RISK_PERCENT
@@ -16,12 +17,17 @@ from scoring.tutor_list import TutorSummary
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A figure with what it counts above it and what to hold it against below; `link` is where it leads, of our own."""
+    """A figure with what it counts above it and what to hold it against below; `link` is where it leads, of our own.
+
+    `icon`: the name of a Material icon before the figure, in the colour of `tone`.
+    """
 
     title: str
     figure: str
     note: str
     link: str = ""
+    icon: str = ""
+    tone: Tone = "plain"
 
 
 def show_tiles(tiles: Sequence[Tile] = ()) -> pn.pane.HTML:
@@ -40,8 +46,10 @@ def render_tiles(tiles: Sequence[Tile]) -> Markup:
     return Markup("<dl class=tiles>{}</dl>").format(Markup("").join(items))
 
 
-def _render_figure(tile: Tile) -> Markup | str:
-    return Markup('<a href="{}">{}</a>').format(tile.link, tile.figure) if tile.link else tile.figure
+def _render_figure(tile: Tile) -> Markup:
+    mark = Markup('<span class="icon {}" aria-hidden=true>{}</span>').format(tile.tone, tile.icon) if tile.icon else ""
+    figure = Markup('<a href="{}">{}</a>').format(tile.link, tile.figure) if tile.link else tile.figure
+    return Markup("{}{}").format(mark, figure)
 
 
 def summary_tiles(summary: TutorSummary) -> list[Tile]:
