@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, Engine, insert
 
 from records.tables.operations import audit_log
 
@@ -35,6 +35,12 @@ def record_action(
 ) -> None:
     """Add a row to the audit log. `details` is JSON and holds no secret and no personal data."""
     connection.execute(insert(audit_log).values(actor=actor, action=action, subject=subject, details=details))
+
+
+def record_export(engine: Engine, actor: str, what: str, rows: int) -> None:
+    """Note that `actor` took a table out of the house."""
+    with engine.begin() as connection:
+        record_action(connection, actor, "export", what, {"rows": rows})
 
 
 @dataclass(frozen=True, slots=True)
