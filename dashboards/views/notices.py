@@ -55,3 +55,17 @@ NOT_SCORED: Final = Notice(
     ("tqs score",),
 )
 NO_MATCH: Final = Notice("search_off", "No tutor matches", "Change the search or the risk filter.")
+
+NO_SESSIONS: Final = Notice(
+    "event_available",
+    "No sessions ahead",
+    "Nothing is booked. Post sessions to the API, bring your own records, or look around in a made-up world:",
+    ("tqs import DIR", "tqs demo"),
+)
+NOT_PREDICTED: Final = Notice(
+    "query_stats",
+    "Not predicted yet",
+    "There are sessions ahead, but nobody has said how likely they are moved:",
+    ("tqs score",),
+)
+NO_SESSION_MATCHES: Final = Notice("search_off", "No session matches", "Change the search, the days or a filter.")

@@ -1,0 +1,115 @@
+"""The card that says what calling so many would reach, with the slider that sets how many."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from math import inf
+from threading import Thread
+from time import monotonic
+from typing import Any, Final
+from uuid import UUID
+
+import panel as pn
+import panel_material_ui as pmui
+from markupsafe import Markup
+
+from dashboards.context import Context
+from dashboards.html import show_html, update_html
+from dashboards.styles import read_style
+from dashboards.views.call_plan import draw_gain, render_plan
+from dashboards.views.cards import frame
+from records.engine import explain_outage
+from scoring.call_plan import MOST_CALLS, CallPlan
+from scoring.reminder_report import ReminderReport, report_reminders
+from tqs.errors import RecordsError
+
+DEFAULT_CALLS: Final = 10
+REPORT_S: Final = 600.0  # what reminders do changes by the day
+
+_log = logging.getLogger(__name__)
+
+
+class CallCard:
+    """`changed` is called when another number was chosen."""
+
+    def __init__(self, context: Context, changed: Callable[[], None]) -> None:
+        self._context = context
+        self._wanted = DEFAULT_CALLS
+        self._plan: CallPlan | None = None
+        self._report: ReminderReport | None = None
+        self._asked_at = -inf
+        self._drawn: Any = None
+        self._setting = False
+        self._changed = changed
+        self._slider = pmui.IntSlider(
+            label="We can call",
+            start=0,
+            end=MOST_CALLS,
+            value=DEFAULT_CALLS,
+            sizing_mode="stretch_width",
+            margin=(0, 8),
+        )
+        self._words = show_html(style="call_plan", sizing_mode="stretch_width")
+        self._picture = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)
+        hint = Markup("<p>Marked in the list: the likeliest sessions that nobody handled yet.</p>")
+        self.view = frame(
+            pn.Column(
+                pn.Column(self._slider, show_html(hint, style="call_plan"), sizing_mode="stretch_width", margin=0),
+                self._words,
+                self._picture,
+                sizing_mode="stretch_width",
+                margin=0,
+                stylesheets=[read_style("call_sides")],
+            )
+        )
+        self._slider.param.watch(self._choose, "value_throttled")
+
+    def calls(self, plan: CallPlan) -> dict[UUID, int]:
+        """The sessions to call, each with its place from 1."""
+        return {key: place for place, (key, _) in enumerate(plan.likeliest[: self._wanted], 1)}
+
+    def show(self, plan: CallPlan, *, by_rule: bool) -> None:
+        """Say and draw it; nothing where there is nothing to call."""
+        self.view.visible = bool(plan.likeliest)
+        if not plan.likeliest:
+            return
+        most = len(plan.likeliest)
+        calls = min(self._wanted, most)
+        self._setting = True
+        self._slider.param.update(end=most, value=calls)
+        self._setting = False
+        self._look_up()
+        update_html(self._words, render_plan(plan, calls, self._report, by_rule=by_rule))
+        if self._drawn != (plan, calls):
+            self._picture.object = draw_gain(plan.probabilities, plan.expected / plan.sessions, calls)
+            self._drawn = (plan, calls)
+
+    def _choose(self, event: Any) -> None:
+        if not self._setting and event.new is not None and event.new != self._wanted:
+            self._wanted = event.new
+            self._changed()
+
+    def _look_up(self) -> None:
+        """Read in a thread what reminders did: it counts all that were ever sent."""
+        if monotonic() - self._asked_at < REPORT_S:
+            return
+        self._asked_at = monotonic()
+        document = pn.state.curdoc
+
+        def keep(report: ReminderReport) -> None:
+            self._report = report
+            self._changed()
+
+        def read() -> None:
+            try:
+                with explain_outage(self._context.engine):
+                    report = report_reminders(self._context.engine, datetime.now(UTC))
+            except RecordsError as error:
+                _log.warning("%s", error)
+                self._asked_at = -inf  # with the next load again
+                return
+            document.add_next_tick_callback(lambda: keep(report))
+
+        Thread(target=read, name="reminder report", daemon=True).start()

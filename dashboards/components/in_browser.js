@@ -1,0 +1,27 @@
+// What a page does in the browser beside what it shows.
+
+export function render({model, el}) {
+  const write = () => { history.replaceState(history.state, "", `${location.pathname}${model.address}`) }
+  model.on("address", write)
+
+  model.on("revealed", () => {
+    // After what the page changed at the same time is drawn.
+    setTimeout(() => {
+      const box = el.getRootNode().host.getBoundingClientRect()
+      if (box.top < 0 || box.top > 0.6 * innerHeight) el.scrollIntoView({behavior: motion(), block: "start"})
+    }, 150)
+  })
+
+  const press = event => {
+    // The code, not the key: with Alt some keyboards write other letters.
+    if (!event.altKey || event.ctrlKey || event.metaKey || event.code !== model.key_code) return
+    event.preventDefault()
+    model.pressed += 1
+  }
+  document.addEventListener("keydown", press)
+  return () => document.removeEventListener("keydown", press)
+}
+
+function motion() {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches ? "auto" : "smooth"
+}

@@ -1,0 +1,20 @@
+"""What a page does in the browser beside what it shows: its address, a shortcut, and bringing a part into view."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import param
+from panel.custom import JSComponent
+
+
+class InBrowser(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
+    """Stands, unseen, at the top of the part that it brings into view; watch `pressed`."""
+
+    address = param.String(doc='the query that the page is found by again, "?risk=high" or ""')
+    revealed = param.Integer(doc="one more brings the part into view where it is not")
+    key_code = param.String(doc='code of the key that is heard together with Alt, such as "KeyN"')
+    pressed = param.Integer(doc="how often it was")
+
+    _esm: ClassVar[Path] = Path(__file__).parent / "in_browser.js"

@@ -1,0 +1,42 @@
+"""What can be done about a session, and what was, as people read it: a word and an icon, on every page the same."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from access.audit import COMMAND_LINE, ITSELF, PERSON
+from scoring.session_deeds import SessionDeed
+
+
+@dataclass(frozen=True, slots=True)
+class DeedWords:
+    """A kind of intervention. ask: on its button. send: on the one that does it. done: once it is."""
+
+    ask: str
+    send: str
+    done: str
+    icon: str
+
+
+DEEDS: Final[dict[str, DeedWords]] = {
+    "reminder": DeedWords("Remind", "Send reminder", "Reminded", "mail"),
+    "call": DeedWords("Call", "Record call", "Called", "call"),
+    "reassign": DeedWords("Reassign", "Record reassignment", "Reassigned", "swap_horiz"),
+    "note": DeedWords("Note", "Save note", "Noted", "edit_note"),
+}
+MAILS: Final = {"pending": "mail queued", "sent": "mail sent", "failed": "mail failed"}
+
+
+def name_actor(actor: str) -> str:
+    """Whom a manager reads for what the audit log calls an actor."""
+    if actor == ITSELF:
+        return "automatic"
+    return "the command line" if actor == COMMAND_LINE else actor.removeprefix(PERSON)
+
+
+def say_done(deed: SessionDeed) -> str:
+    """The deed in a word or two."""
+    if not deed.counts:
+        return "Reminder failed"
+    return DEEDS[deed.kind].done
