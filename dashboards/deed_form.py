@@ -15,7 +15,6 @@ from markupsafe import Markup
 from dashboards.context import Context
 from dashboards.html import EMPTY, show_html, update_html
 from dashboards.page import LivePage
-from dashboards.views.cards import spread
 from dashboards.views.deeds import DEEDS
 from scoring.interventions import LONGEST_NOTE, NEEDS_SESSION_AHEAD, intervene
 from scoring.session_detail import SessionDetail
@@ -52,7 +51,9 @@ class DeedForm:
             )
             for kind, words in DEEDS.items()
         }
-        self._row = spread(*self._buttons.values(), margin=(2, 18, 12, 18))
+        self._row = pn.Row(
+            *self._buttons.values(), margin=(2, 18, 12, 18), stylesheets=[":host { gap: 8px; flex-wrap: wrap; }"]
+        )
         self._hint = show_html(style="session_detail", sizing_mode="stretch_width")
         self._tutor = pmui.TextInput(label="New tutor", size="small", margin=0, sizing_mode="stretch_width")
         self._note = pmui.TextAreaInput(
@@ -96,7 +97,10 @@ class DeedForm:
             link = Markup(' <a href="matching?{}" target=_blank>Find a better tutor for {}</a>').format(
                 asked, session.student_name
             )
-        update_html(self._hint, Markup("<p>{}{}</p>").format(HINTS[kind].format(tutor=session.tutor_name), link))
+        update_html(
+            self._hint,
+            Markup("<section><p>{}{}</p></section>").format(HINTS[kind].format(tutor=session.tutor_name), link),
+        )
         self._tutor.visible = kind == "reassign"
         self._note.label = "Note" if kind == "note" else "Note (optional)"
         self._send.label = DEEDS[kind].send

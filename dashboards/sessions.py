@@ -20,9 +20,10 @@ from dashboards.deed_form import DeedForm
 from dashboards.html import show_html, update_html
 from dashboards.page import LivePage
 from dashboards.session_filters import SessionFilters
+from dashboards.styles import read_style
 from dashboards.views.cards import frame, show_card, show_side_by_side, spread
 from dashboards.views.notices import NO_SESSION_MATCHES, NO_SESSIONS, NOT_PREDICTED, Notice, show_notice, update_notice
-from dashboards.views.session_detail import render_session, say_only_look
+from dashboards.views.session_detail import render_reasons, render_session, say_only_look
 from dashboards.views.session_table import ACTED, SESSION_COLUMNS, show_session_rows
 from dashboards.visitor import read_visitor
 from modelling.fallback import RULE_VERSION
@@ -76,6 +77,8 @@ class _SessionsPage:
         self._thresholds = context.settings.risk_thresholds("reschedule")
         self._chosen: UUID | None = None  # by the visitor
         self._shown: UUID | None = None
+        self._walking = False  # to the next one that nobody handled
+        self._predicting = False
         self._turn = False  # to the page of the list that has the chosen one
         self._page = LivePage(context, self._load)
         self._filters = SessionFilters(self._start_over)
@@ -92,20 +95,22 @@ class _SessionsPage:
         self._no_match = show_notice()
         self._calls = CallCard(context, self._page.refresh)
         self._next = pmui.Button(
-            label=f"Next not yet handled ({KEY})", icon="skip_next", variant="contained", size="small", margin=0
+            label=f"Next not handled ({KEY})", icon="skip_next", variant="contained", size="small", margin=0
         )
         self._renew_all = pmui.Button(
             label="Predict all anew", icon="refresh", variant="outlined", size="small", margin=0, visible=False
         )
-        self._progress = pmui.LinearProgress(visible=False, sizing_mode="stretch_width", margin=0, color="primary")
         self._browser = InBrowser(key_code="KeyN", width=0, height=0, margin=0)
         self._detail = show_html(style="session_detail", margin=(16, 18, 12, 18), sizing_mode="stretch_width")
+        self._reasons = show_html(style="session_detail", margin=(0, 18, 6, 18), sizing_mode="stretch_width")
         self._form = DeedForm(context, self._page, self._keep)
         self._renew = pmui.Button(
             label="Predict anew", icon="refresh", variant="text", size="small", margin=(0, 18, 12, 10), visible=False
         )
         self._only_look = show_html(style="session_detail", margin=(0, 18, 14, 18), sizing_mode="stretch_width")
-        self._detail_card = frame(self._browser, self._detail, self._form.view, self._only_look, self._renew)
+        self._detail_card = frame(
+            self._browser, self._detail, self._form.view, self._only_look, self._reasons, self._renew
+        )
         self._body = self._lay_out()
         self._read_address()
         for button, act in (
@@ -125,14 +130,15 @@ class _SessionsPage:
         card = show_card(
             "Sessions ahead",
             spread(*self._filters.widgets, margin=(0, 18, 12, 18)),
-            self._progress,
             self._table,
             self._no_match,
             note=f"All times are of {self._context.zone}",
             controls=[self._renew_all, self._next],
         )
         sides = show_side_by_side(card, self._detail_card)
-        layout = {"sizing_mode": "stretch_width", "margin": 0, "stylesheets": [":host { gap: 16px; }"]}
+        sides.stylesheets = [*sides.stylesheets, read_style("session_body")]
+        sides[1].stylesheets = [*sides[1].stylesheets, read_style("session_side")]
+        layout = {"sizing_mode": "stretch_width", "margin": 0, "stylesheets": [read_style("session_body")]}
         return pn.Column(self._calls.view, sides, **layout)
 
     def _read_address(self) -> None:
@@ -181,23 +187,15 @@ class _SessionsPage:
         """To the next session of the list about which nobody did anything yet."""
         if self._filters.handled:
             self._filters.show_all()
-        found: list[UUID | None] = []
-
-        def find() -> None:
-            query = replace(self._query(), handled=None)
-            found.append(find_next(self._engine, query, self._thresholds, self._shown))
-
-        if not self._page.attempt(find):
-            return
-        if found[0] is None:
-            self._page.tell("None is left: every other session of this list is handled.")
-        else:
-            self._turn = True
-            self._go_to(found[0])
+        self._walking = True
+        self._page.refresh()
+        self._browser.revealed += 1
 
     def _load(self) -> None:
         visitor = read_visitor(self._engine)
         may_act = visitor.may_act_as("coach")
+        if self._walking:
+            self._walk()
         session = self._find_chosen()
         query = self._query(self._table.page)
         if self._turn and session is not None:
@@ -215,10 +213,20 @@ class _SessionsPage:
         )
         by_rule = model is not None and model.version == RULE_VERSION
         self._calls.show(plan, by_rule=by_rule)
-        self._renew_all.visible = may_act and page.total > 0
+        self._renew_all.param.update(visible=may_act and page.total > 0, disabled=self._predicting)
         self._say_missing(query, page, plan)
         self._show_detail(session, may_act=may_act, role=visitor.role)
         self._browser.address = self._filters.write(self._chosen)
+
+    def _walk(self) -> None:
+        self._walking = False
+        found = find_next(self._engine, replace(self._query(), handled=None), self._thresholds, self._shown)
+        if found is None:
+            self._page.tell("None is left: every other session of this list is handled.")
+            return
+        self._form.close()
+        self._astray.visible = False
+        self._chosen, self._turn = found, True
 
     def _read(self, query: UpcomingQuery, model: ServedModel | None) -> SessionPage:
         page: SessionPage = self._context.live.share(_ReadPage(query, self._thresholds, model))
@@ -284,6 +292,7 @@ class _SessionsPage:
         self._shown = session.id
         self._table.selected = str(session.id)
         update_html(self._detail, render_session(session, self._context.zone))
+        update_html(self._reasons, render_reasons(session, self._context.zone))
         self._form.show(session, may_act=may_act)
         self._renew.visible = may_act and session.ahead
         self._only_look.visible = not may_act
@@ -305,18 +314,23 @@ class _SessionsPage:
         self._page.act("coach", predict)
 
     def _predict_all(self, _event: Any) -> None:
+        if self._predicting:
+            return
         days = self._filters.days
 
         def predict(actor: str) -> str:
-            now = datetime.now(UTC)
-            made = predict_batch(self._engine, self._loaded(), now, days=days, timezone=self._context.zone, actor=actor)
+            try:
+                models, now, zone = self._loaded(), datetime.now(UTC), self._context.zone
+                made = predict_batch(self._engine, models, now, days=days, timezone=zone, actor=actor)
+            finally:
+                self._predicting = False
             return f"{made.predicted:,} sessions of the next {days * 24} hours are predicted anew"
 
-        def show_busy(busy: bool) -> None:
-            self._renew_all.param.update(disabled=busy, label="Predicting …" if busy else "Predict all anew")
-            self._progress.visible = busy
-
-        self._page.act_aside("coach", predict, show_busy)
+        saying = f"Predicting all sessions of the next {days * 24} hours …"
+        self._predicting = True
+        if not self._page.act_aside("coach", predict, saying):
+            self._predicting = False
+        self._renew_all.disabled = self._predicting
 
     def _loaded(self) -> dict[str, ServedModel]:
         models = dict(self._context.models)

@@ -67,7 +67,7 @@ function drawRow(model, row) {
       button.dataset.focus = `row-${row.id}`
       button.setAttribute("aria-pressed", String(row.id === model.selected))
       button.append(content)
-      if (row.mark) button.append(make("span", "heard", `, ${row.mark}`))
+      if (row.mark) button.append(make("span", "heard", ", "), make("span", "heard mark-word", row.mark))
       cell.append(button)
     }
     line.append(cell)

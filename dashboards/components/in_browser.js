@@ -1,6 +1,7 @@
 // What a page does in the browser beside what it shows.
 
 export function render({model, el}) {
+  el.style.scrollMarginTop = "80px" // below the bar
   const write = () => { history.replaceState(history.state, "", `${location.pathname}${model.address}`) }
   model.on("address", write)
 

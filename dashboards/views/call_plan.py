@@ -69,9 +69,10 @@ def say_saved(report: ReminderReport | None, calls: int) -> str:
         return f"How many calls save is in doubt: {report.doubt}."
     saved, uplift = expect_saved(report.uplift, calls), report.uplift
     said = (
-        f"Calls should save {saved.value:.1f} of them ({saved.low:.1f} to {saved.high:.1f}), if a call does what an "
-        f"automatic reminder by mail did: among the sessions that called for one, {100 * uplift.value:.1f} in 100 fewer "
-        f"were rescheduled by reminded tutors than by those held out ({100 * uplift.low:.1f} to {100 * uplift.high:.1f})."
+        f"Calls should save {saved.value:.1f} of them ({saved.low:.1f} to {saved.high:.1f}), if a call does "
+        f"what an automatic reminder by mail did: of the sessions that called for one, {100 * uplift.value:.1f} in 100 "
+        "fewer were rescheduled where the tutor was reminded than where none was sent "
+        f"({100 * uplift.low:.1f} to {100 * uplift.high:.1f})."
     )
     return said if uplift.low > 0 else f"{said} It may be nothing."
 
@@ -89,7 +90,7 @@ def draw_gain(probabilities: Float64, mean: float, calls: int) -> figure:
         sizing_mode="stretch_width",
         tools="",
         toolbar_location=None,
-        x_range=(0, max(int(counts[-1]), 1)),
+        x_range=(0, 1.02 * max(int(counts[-1]), 1)),
         y_range=(0, max(1.0, 1.08 * float(gained[-1]))),
     )
     plot.line("calls", "random", line_color=GREY, line_dash="dotted", line_width=1.5, source=source)
@@ -104,6 +105,7 @@ def draw_gain(probabilities: Float64, mean: float, calls: int) -> figure:
     plot.xaxis.axis_label, plot.yaxis.axis_label = "calls", "reschedules"
     plot.axis.axis_label_text_font_style = "normal"
     plot.axis.axis_label_text_font_size = plot.axis.major_label_text_font_size = "12px"
+    plot.axis.axis_label_standoff = 2
     plot.outline_line_color = plot.axis.minor_tick_line_color = None
     plot.xaxis.ticker.desired_num_ticks, plot.yaxis.ticker.desired_num_ticks = 5, 3
     plot.xgrid.visible = False

@@ -28,13 +28,13 @@ OUTCOMES: Final = {
 
 
 def render_session(session: SessionDetail, zone: str) -> Markup:
-    """The session as HTML in which names and notes are text. zone: IANA name, of the times."""
-    return Markup("<section>{}{}{}{}</section>").format(
-        _render_head(session, zone),
-        _render_predictions(session, zone),
-        _render_why(session, zone),
-        _render_deeds(session, zone),
-    )
+    """Who, when and how likely, as HTML in which names are text. zone: IANA name, of the times."""
+    return Markup("<section>{}{}</section>").format(_render_head(session, zone), _render_predictions(session, zone))
+
+
+def render_reasons(session: SessionDetail, zone: str) -> Markup:
+    """What was done, why it is predicted so and what changed, as HTML in which notes are text; zone as above."""
+    return Markup("<section>{}{}</section>").format(_render_deeds(session, zone), _render_why(session, zone))
 
 
 def say_only_look(role: str) -> Markup:
@@ -169,7 +169,8 @@ def _render_effect(phrase: str, effect: float, share: float) -> Markup:
         word, icon, tone = "no effect", "remove", "level"
     bar = Markup('<span class="bar {}"><span style="width: {:.0f}%"></span></span>').format(tone, max(100 * share, 2))
     return Markup(
-        "<li><span class=phrase>{}</span><span class='effect {}'><span class=icon aria-hidden=true>{}</span>{}</span>{}</li>"
+        "<li><span class=phrase>{}</span>"
+        "<span class='effect {}'><span class=icon aria-hidden=true>{}</span>{}</span>{}</li>"
     ).format(phrase[:1].upper() + phrase[1:], tone, icon, word, bar)
 
 

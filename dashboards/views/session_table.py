@@ -21,18 +21,24 @@ TIME, PROBABILITY, TUTOR, STUDENT = "scheduled_time", "reschedule_probability", 
 SESSION_COLUMNS: Final[list[TableColumn]] = [
     {"key": TIME, "title": "When", "sortable": True},
     {"key": TUTOR, "title": "Tutor", "sortable": True},
-    {"key": STUDENT, "title": "Student", "sortable": True, "hidden_below": 720},
-    {"key": "risk", "title": "Risk", "help": "By the thresholds of the settings", "hidden_below": 480},
+    {"key": STUDENT, "title": "Student", "sortable": True, "hidden_below": 560},
     {
         "key": PROBABILITY,
-        "title": "Moved",
-        "help": "Probability that the session is rescheduled; below it how often sessions scored alike were",
+        "title": "Likely moved",
+        "help": "Probability that the session is moved or cancelled, with its risk level",
         "numeric": True,
         "sortable": True,
     },
+    {
+        "key": "band",
+        "title": "Came true",
+        "help": "How often sessions scored alike were moved or cancelled (9 in 10 sure)",
+        "numeric": True,
+        "hidden_below": 560,
+    },
     {"key": "deed", "title": "Done", "help": "What was done about it last", "hidden_below": 560},
 ]
-ACTED: Final[TableColumn] = {"key": "act", "title": "", "hidden_below": 860}
+ACTED: Final[TableColumn] = {"key": "act", "title": "", "hidden_below": 720}
 
 
 def show_session_rows(
@@ -46,14 +52,21 @@ def show_session_rows(
 
 
 def show_probability(session: ListedSession) -> Cell:
-    """The probability with how often sessions scored alike came true, or why there is none."""
-    if session.probability is None:
-        return {"text": NOTHING, "detail": "not predicted yet", "tone": "quiet"}
-    cell: Cell = {"text": format_percent(100 * session.probability), "share": session.probability}
+    """The probability in the badge of its risk level, or that there is none."""
+    if session.probability is None or session.risk_level is None:
+        return {"text": "Not predicted yet", "tone": "quiet"}
+    badge = show_risk(session.risk_level)
+    return {**badge, "text": f"{badge['text']} {format_percent(100 * session.probability)}"}
+
+
+def show_band(session: ListedSession) -> Cell:
+    """How often sessions scored alike came true, or why that is not known."""
     if session.band is not None:
         low, high = session.band
-        return cell | {"detail": f"{100 * low:.0f}–{100 * high:.0f}%", "low": low, "high": high}
-    return cell | {"detail": "by rule" if session.model_version == RULE_VERSION else "not measured"}
+        return {"text": f"{100 * low:.0f}–{100 * high:.0f}%"}
+    if session.probability is None:
+        return {"text": NOTHING, "tone": "quiet"}
+    return {"text": "by the rule" if session.model_version == RULE_VERSION else "not measured", "tone": "quiet"}
 
 
 def show_deed(session: ListedSession, call: int | None) -> Cell:
@@ -76,14 +89,14 @@ def _show_row(session: ListedSession, zone: str, call: int | None, may_act: bool
         TIME: {"text": f"{local:%a} {local.day} {local:%b}", "detail": f"{local:%H:%M}"},
         TUTOR: {"text": session.tutor_name, "link": f"tutor?{urlencode({'id': str(session.tutor_id)})}"},
         STUDENT: {"text": session.student_name or session.student_id},
-        "risk": show_risk(session.risk_level),
         PROBABILITY: show_probability(session),
+        "band": show_band(session),
         "deed": show_deed(session, call),
     }
     if may_act:
         cells["act"] = {"deeds": [_show_button(kind) for kind in QUICK]}
     row: TableRow = {"id": str(session.id), "cells": cells}
-    return row if call is None else {**row, "mark": f"to call as number {call}"}
+    return row if call is None else {**row, "mark": f"to call: {call}"}
 
 
 def _show_button(kind: str) -> Deed:
