@@ -33,3 +33,15 @@ def format_time(moment: datetime, zone: str, *, seconds: bool = False) -> str:
     local = moment.astimezone(ZoneInfo(zone))
     clock = f"{local:%H:%M:%S}" if seconds else f"{local:%H:%M}"
     return f"{local.day} {local:%b %Y}, {clock} {local:%Z}"
+
+
+def format_day(moment: datetime, zone: str) -> str:
+    """The local day: "21 Nov 2026"."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local.day} {local:%b %Y}"
+
+
+def format_short_time(moment: datetime, zone: str) -> str:
+    """The local time where the zone is named beside it: "Sat 21 Nov 2026, 14:05"."""
+    local = moment.astimezone(ZoneInfo(zone))
+    return f"{local:%a} {local.day} {local:%b %Y}, {local:%H:%M}"

@@ -50,6 +50,7 @@ class LivePage:
         self._document = pn.state.curdoc
         self._under_way = False  # an act aside
         self._bar = show_html(style="bar", sizing_mode="stretch_width")
+        self._heading = show_html(style="page_head")
         self._told = ToldLine(sizing_mode="stretch_width", margin=0)
         self._updated = show_html(style="page_head", align="end")
         self._banner = pmui.Alert(
@@ -71,13 +72,13 @@ class LivePage:
         pn.state.curdoc.template_variables.update(look_script=LOOK_SCRIPT, product=TITLE)
         pn.state.curdoc.js_on_event(ConnectionLost, CustomJS(code=LOST_CONNECTION.read_text(encoding="utf-8")))
         pn.state.onload(self._follow)
+        self.name(heading)
         self._refresh()
-        head = show_html(Markup("<h1>{}</h1>").format(heading), style="page_head")
         page = pmui.Page(
             header=[self._bar],
             main=[
                 pn.Column(
-                    spread(head, self._updated, sizing_mode="stretch_width"),
+                    spread(self._heading, self._updated, sizing_mode="stretch_width"),
                     self._banner,
                     self._told,
                     *content,
@@ -97,6 +98,10 @@ class LivePage:
         with edit_readonly(page):
             page.busy = False
         return page
+
+    def name(self, heading: str) -> None:
+        """Let the page be headed by something that `load` has read."""
+        update_html(self._heading, Markup("<h1>{}</h1>").format(heading))
 
     def refresh(self, *_events: Any) -> None:
         """Load once; never raises, since a callback of Panel's that did would be the last one.

@@ -10,6 +10,7 @@ import panel as pn
 # Contrast of each on its background is at least 4.5 (text) or 3 (marks), in light and in dark.
 BLUE: Final = "#3f6fd8"
 RED: Final = "#d64545"
+GREEN: Final = "#2f9e5b"
 GREY: Final = "#7d8796"
 
 FONT: Final = "Inter, Roboto, 'Helvetica Neue', Arial, sans-serif"

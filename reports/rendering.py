@@ -49,7 +49,7 @@ def render_session_report(report: SessionReport, place: Place) -> Letter:
         risk=name_risk(report.before, report.after),
         rates=_compare(report),
         insights=tell_insights(report, place.zone),
-        link=f"{place.page_url}/tutors?tutor={report.tutor_id}",
+        link=f"{place.page_url}/tutor?id={report.tutor_id}",
     )
 
 
@@ -76,6 +76,7 @@ def render_digest(digest: Digest, place: Place) -> Letter:
         tell_outcomes=tell_outcomes,
         name_risk=name_risk,
         link=f"{place.page_url}/tutors",
+        tutor_link=f"{place.page_url}/tutor?id=",
     )
 
 

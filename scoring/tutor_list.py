@@ -73,10 +73,10 @@ def list_tutors(engine: Engine, query: TutorQuery) -> TutorPage:
     return TutorPage([ListedTutor(**row._mapping) for row in rows], total)
 
 
-def find_tutor(engine: Engine, tutor_id: UUID) -> ListedTutor | None:
-    """The line of one active tutor; None where there is none of that id."""
+def find_tutor(engine: Engine, tutor_id: UUID, *, former: bool = False) -> ListedTutor | None:
+    """The line of one active tutor, or also of a `former` one; None where there is none of that id."""
     with engine.connect() as connection:
-        row = connection.execute(text(select_tutor(_COLUMNS)), {"id": tutor_id}).one_or_none()
+        row = connection.execute(text(select_tutor(_COLUMNS, former=former)), {"id": tutor_id}).one_or_none()
     return None if row is None else ListedTutor(**row._mapping)
 
 

@@ -106,9 +106,10 @@ def locate_tutor(query: TutorQuery) -> str:
         ) listed WHERE id = :id"""
 
 
-def select_tutor(columns: Sequence[str]) -> str:
-    """SQL of the row of one active tutor with these columns; :id stands for its parameter."""
-    return f"SELECT {_list(columns)} FROM {_TUTORS} WHERE t.is_active AND t.id = :id"
+def select_tutor(columns: Sequence[str], *, former: bool = False) -> str:
+    """SQL of the row of one active tutor, or also of a `former` one, with these columns; :id stands for its parameter."""
+    active = "" if former else "t.is_active AND "
+    return f"SELECT {_list(columns)} FROM {_TUTORS} WHERE {active}t.id = :id"
 
 
 _TUTORS: Final = "tutors t LEFT JOIN tutor_scores s ON s.tutor_id = t.id"

@@ -1,14 +1,53 @@
-"""One tutor's reschedules and, week by week, the rate of them, as the API answers them.
+"""One tutor's reschedules, and as the API answers them also the rate of them, week by week.
 
 Only sessions of this tutor are read, by their index on tutor and time: what it costs does not grow with the table.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+from uuid import UUID
+
+from sqlalchemy import Engine, text
 
 from records.json_sql import json_columns, json_list, json_object
 from records.known import RECORD_KNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Reschedule:
+    """A session that was moved, or cancelled where there is no `new_time`.
+
+    initiator: tutor or student. notice_hours: from when it was called off to when it was to begin, below 0 where that
+    was later; None where nobody told when.
+    """
+
+    session_id: UUID
+    original_time: datetime
+    new_time: datetime | None
+    initiator: str
+    reason: str | None
+    reason_code: str | None
+    notice_hours: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReschedulePage:
+    """Those from `offset` on of all `total`."""
+
+    reschedules: list[Reschedule]
+    total: int
+
+
+def list_reschedules(engine: Engine, tutor_id: UUID, *, limit: int, offset: int = 0) -> ReschedulePage:
+    """Reschedules by anyone of this tutor's sessions, past and ahead, those that were called off last first."""
+    values = {"tutor": tutor_id, "limit": limit, "offset": offset}
+    with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as connection:
+        rows = connection.execute(_PAGE, values).all()
+        total = connection.execute(_TOTAL, values).scalar_one()
+    return ReschedulePage([Reschedule(**row._mapping) for row in rows], total)
 
 
 def select_history(now: str = "now()") -> str:
@@ -24,6 +63,19 @@ def select_history(now: str = "now()") -> str:
     }
     return f"SELECT {json_object(fields)}::text FROM tutors t WHERE t.id = $1"
 
+
+_FOUND: Final = """
+    FROM sessions s, LATERAL (SELECT * FROM reschedules WHERE session_id = s.id OFFSET 0) r
+    WHERE s.tutor_id = :tutor AND s.status = 'rescheduled'"""
+_PAGE: Final = text(
+    f"""
+    SELECT s.id AS session_id, r.original_time, r.new_time, r.initiator, r.reason, r.reason_code,
+        CAST(extract(epoch FROM r.original_time - r.cancelled_at) / 3600 AS float8) AS notice_hours
+    {_FOUND}
+    ORDER BY coalesce(r.cancelled_at, r.original_time) DESC, r.id LIMIT :limit OFFSET :offset
+    """
+)
+_TOTAL: Final = text(f"SELECT count(*) {_FOUND}")
 
 _DAYS: Final = "CAST($2 AS integer)"
 _ZONE: Final = "CAST($4 AS text)"

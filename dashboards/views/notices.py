@@ -13,12 +13,16 @@ from dashboards.html import EMPTY, show_html, update_html
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What is missing, in a few words and a sentence, and the commands that would bring it."""
+    """What is missing, in a few words and a sentence, and the commands that would bring it.
+
+    link: address of one of our pages, and its words.
+    """
 
     icon: str
     title: str
     text: str
     commands: tuple[str, ...] = ()
+    link: tuple[str, str] | None = None
 
 
 def show_notice(notice: Notice | None = None) -> pn.pane.HTML:
@@ -37,9 +41,10 @@ def update_notice(pane: pn.pane.HTML, notice: Notice | None) -> None:
 def render_notice(notice: Notice) -> Markup:
     """The notice as HTML."""
     lines = Markup("").join(Markup("<li><code>{}</code></li>").format(command) for command in notice.commands)
+    link = Markup('<a href="{}">{}</a>').format(*notice.link) if notice.link else ""
     return Markup(
-        "<section class=notice><span class=icon aria-hidden=true>{}</span><h2>{}</h2><p>{}</p><ul>{}</ul></section>"
-    ).format(notice.icon, notice.title, notice.text, lines)
+        "<section class=notice><span class=icon aria-hidden=true>{}</span><h2>{}</h2><p>{}</p><ul>{}</ul>{}</section>"
+    ).format(notice.icon, notice.title, notice.text, lines, link)
 
 
 NO_TUTORS: Final = Notice(

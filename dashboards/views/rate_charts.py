@@ -10,13 +10,20 @@ from bokeh.models import ColumnDataSource, DatetimeTickFormatter, HoverTool, Num
 from bokeh.plotting import figure
 
 from dashboards.formats import NOTHING, format_percent
-from dashboards.theme import BLUE, GREY, RED
+from dashboards.theme import BLUE, GREEN, GREY, RED
+from dashboards.views.tutor_events import RateEvent
 from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.tutor_history import RatePoint
 
 BIN_PERCENT: Final = 3  # divides the threshold, so no bar stands on both sides of it
 LEAST_RANGE_PERCENT: Final = 30  # a picture of small rates still shows how far the threshold is
 HEIGHT_PX: Final = 165
+MARKERS: Final = {  # of events, as views.tutor_events.render_key tells them
+    "raised": ("inverted_triangle", RED),
+    "lifted": ("triangle", GREEN),
+    "intervention": ("circle", BLUE),
+    "profile": ("diamond", GREY),
+}
 
 
 def draw_rate_distribution(rate_counts: Sequence[int]) -> figure:
@@ -49,10 +56,10 @@ def draw_rate_distribution(rate_counts: Sequence[int]) -> figure:
     return plot
 
 
-def draw_rate_history(points: Sequence[RatePoint]) -> figure:
-    """One tutor's 30-day rate over time, with gaps where there was no session in 30 days."""
+def draw_rate_history(points: Sequence[RatePoint], events: Sequence[RateEvent] = (), height: int = HEIGHT_PX) -> figure:
+    """One tutor's 30-day rate over time, with gaps where there was no session in 30 days, and what happened above it."""
     rates = np.array([np.nan if point.rate is None else point.rate for point in points])
-    top = max(LEAST_RANGE_PERCENT, float(np.nanmax(rates, initial=0)) * 1.12)
+    top = max(LEAST_RANGE_PERCENT, float(np.nanmax(rates, initial=0)) * (1.3 if events else 1.12))
     source = ColumnDataSource(
         {
             "moment": [point.moment for point in points],
@@ -62,7 +69,7 @@ def draw_rate_history(points: Sequence[RatePoint]) -> figure:
             "color": np.where(np.nan_to_num(rates) > HIGH_RISK_PERCENT, RED, BLUE),
         }
     )
-    plot = _start_plot(x_axis_type="datetime", y_range=(0, top))
+    plot = _start_plot(x_axis_type="datetime", y_range=(0, top), height=height)
     plot.line("moment", "rate", line_color=GREY, line_width=1.5, source=source)
     dots = plot.scatter("moment", "rate", size=7, fill_color="color", line_color=None, source=source)
     plot.add_tools(
@@ -73,6 +80,8 @@ def draw_rate_history(points: Sequence[RatePoint]) -> figure:
         )
     )
     plot.add_layout(_threshold("width"))
+    if events:
+        _mark_events(plot, events, top)
     plot.xaxis.formatter = DatetimeTickFormatter(
         days="%d %b",
         months="%b",
@@ -87,8 +96,29 @@ def draw_rate_history(points: Sequence[RatePoint]) -> figure:
     return plot
 
 
+def _mark_events(plot: figure, events: Sequence[RateEvent], top: float) -> None:
+    """A mark for each along the top, and a line down from those that change the flag."""
+    source = ColumnDataSource(
+        {
+            "moment": [event.moment for event in events],
+            "words": [event.words for event in events],
+            "marker": [MARKERS[event.kind][0] for event in events],
+            "color": [MARKERS[event.kind][1] for event in events],
+            "foot": [0.0 if event.kind in ("raised", "lifted") else 0.93 * top for event in events],
+            "head": [0.93 * top for _ in events],
+        }
+    )
+    plot.segment("moment", "foot", "moment", "head", line_color="color", line_dash="dotted", source=source)
+    marks = plot.scatter(
+        "moment", "head", size=11, marker="marker", fill_color="color", line_color="color", source=source
+    )
+    tooltips = [("", "@moment{%d %b %Y}"), ("", "@words")]
+    plot.add_tools(HoverTool(renderers=[marks], tooltips=tooltips, formatters={"@moment": "datetime"}))
+
+
 def _start_plot(**options: Any) -> figure:
-    plot = figure(height=HEIGHT_PX, sizing_mode="stretch_width", tools="", toolbar_location=None, **options)
+    sized = {"height": HEIGHT_PX, **options}
+    plot = figure(sizing_mode="stretch_width", tools="", toolbar_location=None, **sized)
     plot.min_border_left = plot.min_border_right = 8
     plot.axis.axis_label_text_font_style = "normal"
     plot.axis.axis_label_text_font_size = "12px"

@@ -22,7 +22,7 @@ from reports.rendering import (
 )
 from tests.reports.letters import CALM, FLAGGED, NOON, PLACE, TUTOR, cancelled, held, session_report
 
-LINK = "https://tutors.example.com/tutors?tutor=00000000-0000-0000-0000-00000000000a"
+LINK = "https://tutors.example.com/tutor?id=00000000-0000-0000-0000-00000000000a"
 
 
 class Page(HTMLParser):
