@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -145,9 +144,7 @@ class _TutorPage:
         hours = count_week_hours(self._engine, person.id, until, self._zone)
         update_html(self._week, render_week(hours) if hours else _say(f"No session in {DAYS} days."))
 
-    def _load_history(
-        self, tutor_id: UUID, until: datetime, now: datetime, deeds: list[ListedIntervention]
-    ) -> None:
+    def _load_history(self, tutor_id: UUID, until: datetime, now: datetime, deeds: list[ListedIntervention]) -> None:
         points = compute_rate_history(self._engine, tutor_id, until, weeks=WEEKS)
         since = until - timedelta(weeks=WEEKS)
         flags = list_flag_changes(self._engine, tutor_id, since)
@@ -173,17 +170,17 @@ class _TutorPage:
 
     def _explain(self, ahead: list[SessionAhead], tutor: ListedTutor) -> Markup:
         """What drives the risk, or why nothing can be said of it."""
-        predicted = [one for one in ahead if one.features]
         model = self._context.models.get(TARGET)
-        if not predicted:
-            return _say("No session ahead is predicted yet; new ones are within the hour." if ahead else "No session ahead.")
+        if not ahead:
+            return _say("No session ahead.")
         if model is None:
             return _say("The model is being loaded …")
         if model.predictor is None:
             rate = tutor.reschedule_rate_30d
             rule = "10%, since there is no session in 30 days" if rate is None else f"the rate of 30 days, {rate:.1f}%"
             return _say(f"No model answers at present, the documented rule does: the probability is {rule}.")
-        return render_drivers(average_effects(model.predictor, predicted))
+        effects = average_effects(model.predictor, ahead)
+        return render_drivers(effects) if effects else _say("No session ahead is predicted yet; all are every hour.")
 
     def _redraw(self, points: list[RatePoint], events: list[RateEvent]) -> None:
         """Draw anew only what changed: a picture that is replaced loses the pointer that rests on it."""

@@ -15,7 +15,6 @@ from features.catalogue import features_of, names_of
 from modelling.predictor import Predictor
 from modelling.risk import RiskThresholds, risk_levels
 from scoring.sessions import DAYS_AHEAD, told_features
-from tqs.errors import QueryError
 
 TARGET: Final = "reschedule"
 MOST: Final = 500
@@ -71,17 +70,12 @@ def list_sessions_ahead(
 def average_effects(predictor: Predictor, sessions: Sequence[SessionAhead]) -> list[ConceptEffect]:
     """What drives the risk of these sessions by `predictor`, the concept of the largest effect first.
 
-    Sessions that were not predicted yet, or from features of another release, are left out.
-
-    Raises
-    ------
-    QueryError
-        no session is left.
+    Sessions that were not predicted yet, or from features of another release, are left out; nothing where none is left.
     """
     names = names_of(TARGET)
     used = [one for one in sessions if set(names) <= one.features.keys()]
     if not used:
-        raise QueryError("no session ahead was predicted yet; those of the next 14 days are within the hour")
+        return []
     X = np.array([[one.features[name] for name in names] for one in used], dtype=np.float64)
     known = told_features(np.array([one.duration_minutes for one in used], dtype=np.float64))  # None becomes NaN
     effects = predictor.contributions(X)[:, :-1]

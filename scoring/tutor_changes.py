@@ -47,9 +47,7 @@ def list_profile_changes(engine: Engine, tutor_id: UUID, since: datetime) -> lis
     with engine.connect() as connection:
         versions = connection.execute(_VERSIONS, {"tutor": tutor_id}).mappings().all()
     found = [
-        ProfileChange(
-            new["valid_from"], {name: (old[name], new[name]) for name in TOLD if old[name] != new[name]}
-        )
+        ProfileChange(new["valid_from"], {name: (old[name], new[name]) for name in TOLD if old[name] != new[name]})
         for old, new in pairwise(versions)
     ]
     return [one for one in found if one.changes and one.moment > since]

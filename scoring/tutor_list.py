@@ -74,7 +74,7 @@ def list_tutors(engine: Engine, query: TutorQuery) -> TutorPage:
 
 
 def find_tutor(engine: Engine, tutor_id: UUID, *, former: bool = False) -> ListedTutor | None:
-    """The line of one active tutor, or also of a `former` one; None where there is none of that id."""
+    """The line of one tutor, who may be a `former` one; None where there is none of that id."""
     with engine.connect() as connection:
         row = connection.execute(text(select_tutor(_COLUMNS, former=former)), {"id": tutor_id}).one_or_none()
     return None if row is None else ListedTutor(**row._mapping)

@@ -107,7 +107,7 @@ def locate_tutor(query: TutorQuery) -> str:
 
 
 def select_tutor(columns: Sequence[str], *, former: bool = False) -> str:
-    """SQL of the row of one active tutor, or also of a `former` one, with these columns; :id stands for its parameter."""
+    """SQL of the row of one tutor, who may be a `former` one, with these columns; :id stands for its parameter."""
     active = "" if former else "t.is_active AND "
     return f"SELECT {_list(columns)} FROM {_TUTORS} WHERE {active}t.id = :id"
 

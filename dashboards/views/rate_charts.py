@@ -57,7 +57,7 @@ def draw_rate_distribution(rate_counts: Sequence[int]) -> figure:
 
 
 def draw_rate_history(points: Sequence[RatePoint], events: Sequence[RateEvent] = (), height: int = HEIGHT_PX) -> figure:
-    """One tutor's 30-day rate over time, with gaps where there was no session in 30 days, and what happened above it."""
+    """One tutor's 30-day rate over time, with gaps where there was no session, and what happened above it."""
     rates = np.array([np.nan if point.rate is None else point.rate for point in points])
     top = max(LEAST_RANGE_PERCENT, float(np.nanmax(rates, initial=0)) * (1.3 if events else 1.12))
     source = ColumnDataSource(

@@ -45,7 +45,8 @@ def _render_one(one: ConceptEffect, full: float) -> Markup:
     phrase = one.phrase if one.same else f"most of all where {one.phrase}"
     return Markup(
         "<li><p class=concept><b>{concept}</b><span class={tone}><span class=icon aria-hidden=true>{icon}</span>{told}"
-        '</span></p><div class="scale {tone}" aria-hidden=true><span style="left:{left:.1f}%;width:{width:.1f}%"></span>'
+        '</span></p><div class="scale {tone}" aria-hidden=true>'
+        '<span style="left:{left:.1f}%;width:{width:.1f}%"></span>'
         "</div><p class=phrase>{phrase}</p></li>"
     ).format(
         concept=CONCEPTS.get(one.concept, one.concept.capitalize()),

@@ -98,9 +98,9 @@ def render_key(events: Sequence[RateEvent]) -> Markup:
         for kind in EVENTS
         if kind in present
     )
-    return Markup("<p class=keys><span class=key><span class=bad aria-hidden=true>╌</span> high risk, above 15%</span>{}</p>").format(
-        Markup("").join(items)
-    )
+    return Markup(
+        "<p class=keys><span class=key><span class=bad aria-hidden=true>╌</span> high risk, above 15%</span>{}</p>"
+    ).format(Markup("").join(items))
 
 
 def _tell_flag(change: FlagChange) -> tuple[str, str]:

@@ -31,7 +31,9 @@ def render_week(hours: Sequence[WeekHour]) -> Markup:
         )
         for hour in shown
     )
-    foot = Markup("").join(_render_cell(*_add(counts, day=day), f"{DAYS[day]}, all hours", total=True) for day in range(7))
+    foot = Markup("").join(
+        _render_cell(*_add(counts, day=day), f"{DAYS[day]}, all hours", total=True) for day in range(7)
+    )
     return Markup(
         "<section><table class=week aria-label='Share of sessions that the tutor rescheduled, by hour and weekday'>"
         "<thead><tr><th scope=col><span class=heard>Hour</span></th>{head}<th scope=col>All</th></tr></thead>"
@@ -54,10 +56,10 @@ def _render_cell(rescheduled: int, sessions: int, when: str, *, total: bool = Fa
     ).format(classes, tint, told, 100 * share, rescheduled, sessions)
 
 
-def _add(counts: dict[tuple[int, int], tuple[int, int]], *, day: int | None = None, hour: int | None = None) -> tuple[int, int]:
-    chosen = [
-        pair for (at_day, at_hour), pair in counts.items() if day in (None, at_day) and hour in (None, at_hour)
-    ]
+def _add(
+    counts: dict[tuple[int, int], tuple[int, int]], *, day: int | None = None, hour: int | None = None
+) -> tuple[int, int]:
+    chosen = [pair for (at_day, at_hour), pair in counts.items() if day in (None, at_day) and hour in (None, at_hour)]
     return sum(one for one, _ in chosen), sum(all_ for _, all_ in chosen)
 
 

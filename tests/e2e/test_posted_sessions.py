@@ -114,12 +114,12 @@ def test_twenty_sessions_posted(dashboards: Dashboards, visitor: BrowserContext,
     assert any("High risk now" in str(message["Subject"]) for message in messages)
     for message in messages:
         assert "tutor 1" in part(message, "plain")
-        assert f"/tutors?tutor={alma}" in part(message, "html")
+        assert f"/tutor?id={alma}" in part(message, "html")
         assert "<b>ill" not in part(message, "html")
     last = next(message for message in messages if "4 of 20 sessions" in part(message, "plain"))
     page.set_content(part(last, "html"))
     expect(page.get_by_role("cell", name="20.0%").first).to_be_visible()
-    expect(page.get_by_role("link")).to_have_attribute("href", f"http://127.0.0.1:5006/tutors?tutor={alma}")
+    expect(page.get_by_role("link")).to_have_attribute("href", f"http://127.0.0.1:5006/tutor?id={alma}")
     page.close()
 
 
