@@ -24,6 +24,7 @@ MARKERS: Final = {  # of events, as views.tutor_events.render_key tells them
     "intervention": ("circle", BLUE),
     "profile": ("diamond", GREY),
 }
+FLAG_CHANGES: Final = ("raised", "lifted")
 
 
 def draw_rate_distribution(rate_counts: Sequence[int]) -> figure:
@@ -69,7 +70,7 @@ def draw_rate_history(points: Sequence[RatePoint], events: Sequence[RateEvent] =
             "color": np.where(np.nan_to_num(rates) > HIGH_RISK_PERCENT, RED, BLUE),
         }
     )
-    plot = _start_plot(x_axis_type="datetime", y_range=(0, top), height=height)
+    plot = _start_plot(x_axis_type="datetime", y_range=(-0.02 * top, top), height=height)
     plot.line("moment", "rate", line_color=GREY, line_width=1.5, source=source)
     dots = plot.scatter("moment", "rate", size=7, fill_color="color", line_color=None, source=source)
     plot.add_tools(
@@ -97,15 +98,16 @@ def draw_rate_history(points: Sequence[RatePoint], events: Sequence[RateEvent] =
 
 
 def _mark_events(plot: figure, events: Sequence[RateEvent], top: float) -> None:
-    """A mark for each along the top, and a line down from those that change the flag."""
+    """A mark for each along the top: above those that change the flag, with a line down to the rate."""
+    heads = [(0.95 if event.kind in FLAG_CHANGES else 0.86) * top for event in events]
     source = ColumnDataSource(
         {
             "moment": [event.moment for event in events],
             "words": [event.words for event in events],
             "marker": [MARKERS[event.kind][0] for event in events],
             "color": [MARKERS[event.kind][1] for event in events],
-            "foot": [0.0 if event.kind in ("raised", "lifted") else 0.93 * top for event in events],
-            "head": [0.93 * top for _ in events],
+            "head": heads,
+            "foot": [0.0 if event.kind in FLAG_CHANGES else head for event, head in zip(events, heads, strict=True)],
         }
     )
     plot.segment("moment", "foot", "moment", "head", line_color="color", line_dash="dotted", source=source)

@@ -42,10 +42,11 @@ def render_reschedules(reschedules: Sequence[Reschedule], zone: str) -> Markup:
     """A row a reschedule: what was planned, what came of it, who wanted it and why, and how late."""
     rows = Markup("").join(
         Markup(
-            "<tr><th scope=row>{planned}</th><td data-title='Moved to'>{became}</td><td data-title=By>{who}</td>"
+            "<tr><th scope=row>{planned}</th><td data-title='{to}'>{became}</td><td data-title=By>{who}</td>"
             "<td class=reason data-title=Reason>{reason}</td><td class=number data-title=Notice>{notice}</td></tr>"
         ).format(
             planned=format_short_time(one.original_time, zone),
+            to="Moved to" if one.new_time else "",
             became=Markup("<span class=quiet>Cancelled</span>")
             if one.new_time is None
             else format_short_time(one.new_time, zone),
