@@ -19,6 +19,7 @@ from scoring.models import ServedModel
 from scoring.sessions import Models
 
 STALE: Final = timedelta(hours=3)  # predictions are renewed every hour
+RULE: Final = "a simple rule"
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86400
 
 
@@ -122,7 +123,7 @@ def _find_in_models(system: System) -> list[Concern]:
         title, served = TITLES[model.target], system.served.get(model.target)
         retrain = f"tqs retrain --target {model.target}"
         if model.champion is None:
-            found.append(Concern(f"{title}: no model serves yet, a simple rule answers.", "Train one:", retrain))
+            found.append(Concern(f"{title}: no model serves yet, {RULE} answers.", "Train one:", retrain))
         elif served is not None and served.refusal:
             found.append(
                 Concern(
@@ -191,14 +192,14 @@ def _render_model(model: ModelHealth, served: ServedModel | None, zone: str) -> 
         said.insert(0, f"since {_format_date(model.since, zone)}")
     if model.trained_at is not None:
         said.append(f"last trained {_format_date(model.trained_at, zone)}")
-    answers = _name(served) if served is not None else model.champion or "The rule"
-    return Markup("<div><dt>{}</dt><dd>{} answers<small>{}</small></dd></div>").format(
-        TITLES[model.target], answers, ", ".join(said)
+    answers = model.champion if served is None else _name(served)
+    return Markup("<div><dt>{}</dt><dd>Answered by {}<small>{}</small></dd></div>").format(
+        TITLES[model.target], answers or RULE, ", ".join(said)
     )
 
 
 def _name(served: ServedModel) -> str:
-    return "the rule" if served.fallback else served.version
+    return RULE if served.fallback else served.version
 
 
 def _say_drift(model: ModelHealth) -> str:

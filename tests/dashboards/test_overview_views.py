@@ -132,7 +132,7 @@ def test_all_well() -> None:
     said = words(render_health(SYSTEM, [], ZONE, NOW))
     assert "All well" in said
     assert "Sessions None waits Mails None failed Predictions At most 12 minutes old" in said
-    assert "Match v3 answers since 8 Mar 2026, no drift, last trained 11 Mar 2026" in said
+    assert "Match Answered by v3 since 8 Mar 2026, no drift, last trained 11 Mar 2026" in said
 
 
 def test_what_is_wrong_and_what_to_do() -> None:
@@ -175,9 +175,9 @@ def test_no_prediction_at_all_and_a_model_that_cannot_serve() -> None:
 
     assert [one.said for one in concerns] == [
         "No session ahead has a prediction.",
-        "Match: v3 cannot serve, the rule answers.",
+        "Match: v3 cannot serve, a simple rule answers.",
     ]
-    assert "the rule answers" in render_health(wrong, concerns, ZONE, NOW)
+    assert "Answered by a simple rule" in render_health(wrong, concerns, ZONE, NOW)
 
 
 def test_errors_of_others_are_text() -> None:
