@@ -89,7 +89,8 @@ class LivePage:
             busy_indicator=None,
             favicon=FAVICON,
             main_width=1440,
-            sx={"& .main": {"backgroundColor": "background.default"}},
+            # Panel does not send the None above, so the indicator is there, full and without a name.
+            sx={"& .main": {"backgroundColor": "background.default"}, "& .MuiLinearProgress-root": {"display": "none"}},
             template=_FOLDER / "pages" / "page.html",
             theme_toggle=False,
             theme_config=THEME,

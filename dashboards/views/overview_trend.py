@@ -156,7 +156,7 @@ def _render_changes(trend: RateTrend) -> Markup:
         )
     )
     return Markup(
-        "<table class=changes><thead><tr><th></th><th scope=col>{days} days</th>"
+        "<table class=changes><thead><tr><td></td><th scope=col>{days} days</th>"
         "<th scope=col>against the {days} before</th></tr></thead><tbody>{rows}</tbody></table>"
         "<p class=small>Of {sessions} sessions with a known outcome; {before} before. Small: where the difference "
         "lies with 95% confidence.</p>"
