@@ -7,7 +7,7 @@ from typing import Final
 from markupsafe import Markup
 
 from dashboards.html import EMPTY
-from dashboards.visitor import DEEDS, Visitor
+from dashboards.visitor import DEEDS
 
 TITLE: Final = "Tutor quality"
 PAGES: Final = {
@@ -47,11 +47,11 @@ _PERSON: Final = _ICON.format(
 )
 
 
-def render_bar(here: str = "", visitor: Visitor | None = None, root: str = "./") -> Markup:
+def render_bar(here: str = "", name: str = "", role: str = "", root: str = "./") -> Markup:
     """The bar as HTML.
 
-    here: the name of the page of PAGES that is shown, or that leads to what is shown. root: where the addresses of
-    PAGES are, seen from the page.
+    here: the name of the page of PAGES that is shown, or that leads to what is shown. name, role: of who is logged in,
+    if it is known. root: where the addresses of PAGES are, seen from the page.
     """
     links = EMPTY.join(
         Markup('<a href="{}{}"{}>{}</a>').format(
@@ -64,15 +64,13 @@ def render_bar(here: str = "", visitor: Visitor | None = None, root: str = "./")
         first=FIRST_PAGE,
         title=TITLE,
         links=links,
-        who=EMPTY if visitor is None else _render_visitor(visitor),
+        who=_render_visitor(name, role) if name else EMPTY,
         moon=_MOON,
         sun=_SUN,
         menu=_MENU,
     )
 
 
-def _render_visitor(visitor: Visitor) -> Markup:
-    role = EMPTY if visitor.role == visitor.name else Markup("<small>{}</small>").format(visitor.role)
-    return Markup('<p class=who title="{}: may {}">{}<span>{}</span>{}</p>').format(
-        visitor.role, DEEDS[visitor.role], _PERSON, visitor.name, role
-    )
+def _render_visitor(name: str, role: str) -> Markup:
+    badge = EMPTY if role in ("", name) else Markup('<small title="May {}">{}</small>').format(DEEDS[role], role)
+    return Markup("<p class=who>{}<span>{}</span>{}</p>").format(_PERSON, name, badge)

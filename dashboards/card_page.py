@@ -4,28 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from markdown_it import MarkdownIt
 from markupsafe import Markup
-from panel.io.server import AuthenticatedStaticFileHandler
 from sqlalchemy import Engine
-from tornado.web import RequestHandler, authenticated
+from tornado.web import authenticated
 
-from dashboards.styles import read_style
+from dashboards.plain_page import PlainHandler, name_sender, render_error, render_plain_page
 from modelling.model_card import make_card
 from modelling.store import list_models
 from records.columns import TARGETS
 from records.engine import explain_outage
 from tqs.errors import ModelError, RecordsError
-
-POLICY: Final = (
-    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-PAGE: Final = Markup(
-    "<!doctype html><html lang=en><meta charset=utf-8><meta name=viewport content='width=device-width'>"
-    "<title>{title}</title><style>{style}</style><main>{body}</main></html>"
-)
 
 
 def card_route(engine: Engine) -> Any:
@@ -38,50 +29,37 @@ def link_card(target: str, version: str) -> str:
     return f"cards/{target}/{version}"
 
 
-def render_card(target: str, version: str, card: str) -> str:
-    """The page of a card in Markdown. What is HTML in it is shown as text, and nothing in it is a link."""
+def render_card(card: str) -> Markup:
+    """The card, which is Markdown, as HTML. What is HTML in it is shown as text, and nothing in it is a link."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "image", "autolink"])
     # A table that is wider than a phone scrolls by itself.
-    body = markdown.render(card).replace("<table>", '<div class="wide" tabindex="0"><table>')
-    return PAGE.format(
-        title=f"Model card: {target} {version}",
-        style=Markup(read_style("model_card_page")),  # noqa: S704  # ours
-        body=Markup(body.replace("</table>", "</table></div>")),  # noqa: S704  # markdown-it escapes
-    )
+    body = markdown.render(card).replace("<table>", '<div class="wide-table" tabindex="0"><table>')
+    return Markup(f"<article>{body.replace('</table>', '</table></div>')}</article>")  # noqa: S704  # markdown-it escapes
 
 
-class _CardHandler(RequestHandler):
-    """Behind the login as the files of runs are."""
-
-    get_login_url = AuthenticatedStaticFileHandler.get_login_url
-    get_current_user = AuthenticatedStaticFileHandler.get_current_user
-    prepare = AuthenticatedStaticFileHandler.prepare
-
+class _CardHandler(PlainHandler):
     def initialize(self, engine: Engine) -> None:
         self.engine = engine
 
-    def set_default_headers(self) -> None:
-        self.set_header("Content-Security-Policy", POLICY)
-        self.set_header("X-Content-Type-Options", "nosniff")
-        self.set_header("Cache-Control", "private, no-cache")
-
     @authenticated
     async def get(self, target: str, version: str) -> None:
-        status, page = await asyncio.to_thread(_answer, self.engine, target, version)
+        name = name_sender(self)
+        status, page = await asyncio.to_thread(_answer, self.engine, target, version, name)
         self.set_status(status)
-        if status != HTTPStatus.OK:
-            self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.finish(page)
 
 
-def _answer(engine: Engine, target: str, version: str) -> tuple[HTTPStatus, str]:
-    """The page, or a sentence why there is none."""
+def _answer(engine: Engine, target: str, version: str, name: str) -> tuple[HTTPStatus, str]:
+    """The page, or one that says why there is no card."""
+    place = {"depth": 2, "name": name, "back": "models"}
     try:
         with explain_outage(engine):
             if all(row.version != version for row in list_models(engine, target)):
-                return HTTPStatus.NOT_FOUND, f"there is no model {version} of {target}, or it is not kept any more"
-            return HTTPStatus.OK, render_card(target, version, make_card(engine, target, version))
+                missing = f"There is no model {version} of {target}, or it is not kept any more."
+                return HTTPStatus.NOT_FOUND, render_error(HTTPStatus.NOT_FOUND, missing, **place)
+            card = make_card(engine, target, version)
     except RecordsError as error:
-        return HTTPStatus.SERVICE_UNAVAILABLE, str(error)
+        return HTTPStatus.SERVICE_UNAVAILABLE, render_error(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}.", **place)
     except ModelError as error:
-        return HTTPStatus.CONFLICT, str(error)
+        return HTTPStatus.CONFLICT, render_error(HTTPStatus.CONFLICT, f"{error}.", **place)
+    return HTTPStatus.OK, render_plain_page(f"Model card: {target} {version}", render_card(card), **place)

@@ -24,6 +24,7 @@ from dashboards.html import show_html, update_html
 from dashboards.styles import read_style
 from dashboards.theme import FAVICON, LOOK_SCRIPT, THEME
 from dashboards.views.cards import spread
+from dashboards.views.notices import NOT_MADE, show_notice
 from dashboards.visitor import read_visitor, require_role
 from records.engine import explain_outage
 from tqs.errors import TqsError
@@ -176,7 +177,8 @@ class LivePage:
         self.refreshing = True
         try:
             with explain_outage(self._context.engine):
-                update_html(self._bar, render_bar(self._here, read_visitor(self._context.engine)))
+                visitor = read_visitor(self._context.engine)
+                update_html(self._bar, render_bar(self._here, visitor.name, visitor.role))
                 self._load()
         except TqsError as error:
             _log.warning("%s", error)
@@ -192,3 +194,8 @@ class LivePage:
             update_html(self._updated, Markup("<span>Updated {}</span>").format(now))
         finally:
             self.refreshing = False
+
+
+def show_failure(context: Context) -> pmui.Page:
+    """A page in place of one that could not be made."""
+    return LivePage(context, lambda: None).show("Something went wrong here", show_notice(NOT_MADE))

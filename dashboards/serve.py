@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 import panel as pn
-from panel.io.server import get_server
+from panel.io.server import DocHandler, get_server
 from sqlalchemy import Engine
 from tornado.ioloop import IOLoop
 from tornado.web import RedirectHandler
@@ -27,6 +27,8 @@ from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_passwor
 from dashboards.matching import show_matching_page
 from dashboards.models import show_models_page
 from dashboards.overview import show_overview_page
+from dashboards.page import show_failure
+from dashboards.plain_page import NothingHere, write_error_page
 from dashboards.sessions import show_sessions_page
 from dashboards.theme import follow_look
 from dashboards.tutor import show_tutor_page
@@ -46,6 +48,8 @@ SHOWN: Final[dict[str, Callable[[Context], Any]]] = {
     "matching": show_matching_page,
     "models": show_models_page,
 }
+
+_log = logging.getLogger(__name__)
 
 
 def main() -> int:
@@ -97,8 +101,9 @@ def create_server(context: Context) -> Any:
     hosts = [f"{host}:{settings.dashboard_port}" for host in (ADDRESS, "localhost")]
     hosts.append(urlsplit(settings.page_url).netloc.lower())  # as browsers name it where a proxy has it
     pn.extension(notifications=False)
+    DocHandler.write_error = write_error_page
     try:
-        return get_server(
+        server = get_server(
             pages,
             address=ADDRESS,
             title={name: f"{name.capitalize()} · {TITLE}" for name in pages},
@@ -123,14 +128,20 @@ def create_server(context: Context) -> Any:
         raise SettingsError(
             f"port {settings.dashboard_port} is in use; stop what listens there or set TQS_DASHBOARD_PORT"
         ) from error
+    server._tornado.settings["default_handler_class"] = NothingHere
+    return server
 
 
 def _bind(show: Callable[[Context], Any], context: Context) -> Callable[[], Any]:
-    """Panel takes functions only, and no partial ones."""
+    """Panel takes functions only, and no partial ones. What fails is a page, too."""
 
     def show_page() -> Any:
         follow_look()
-        return show(context)
+        try:
+            return show(context)
+        except Exception:  # noqa: BLE001  # Panel would show nothing at all
+            _log.exception("a page could not be made")
+            return show_failure(context)
 
     return show_page
 

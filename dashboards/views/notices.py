@@ -74,3 +74,8 @@ NOT_PREDICTED: Final = Notice(
     ("tqs score",),
 )
 NO_SESSION_MATCHES: Final = Notice("search_off", "No session matches", "Change the search, the days or a filter.")
+NOT_MADE: Final = Notice(
+    "sync_problem",
+    "This page could not be made",
+    "Load it again in a moment, or go on with another one. The log of the dashboards says what went wrong.",
+)

@@ -106,7 +106,8 @@ def test_what_the_drift_watch_found_and_what_followed(page: Page) -> None:
     link = reschedule.get_by_role("link", name="features, page of Reschedule drift")
     with page.context.expect_page() as opened:
         link.click()
-    expect(opened.value.get_by_role("heading", name="Both distributions")).to_be_visible()
+    framed = opened.value.frame_locator("iframe")
+    expect(framed.get_by_role("heading", name="Both distributions")).to_be_visible()
     opened.value.close()
     expect(page.locator("section").first.get_by_text("drift")).to_have_count(0)
 
@@ -135,33 +136,39 @@ def test_the_notebook_of_a_model_opens_and_can_reach_nothing(page: Page) -> None
     expect(links).to_have_count(1)  # the files of the other runs are gone
     with page.context.expect_page() as opened:
         links.click()
-    notebook = opened.value
-    expect(notebook.get_by_role("heading", name="Train a model")).to_be_visible()
-    expect(notebook).to_have_title("ran")
-    # an origin of its own: cookies cannot even be asked for
-    assert notebook.evaluate("() => { try { return document.cookie } catch (error) { return error.name } }") == (
-        "SecurityError"
-    )
-    notebook.close()
+    around = opened.value
+    expect(around).to_have_title(re.compile("Training a model, .* · Tutor quality"))
+    expect(around.frame_locator("iframe").get_by_role("heading", name="Train a model")).to_be_visible()
+    # an origin of its own: cookies cannot even be asked for, framed by us or opened by itself
+    ask = "() => { try { return document.cookie } catch (error) { return error.name } }"
+    assert around.frames[1].evaluate(ask) == "SecurityError"
+    address = around.frames[1].url
+    around.get_by_role("link", name="Models").last.click()
+    expect(around).to_have_title("Models · Tutor quality")
+    around.goto(address)
+    expect(around).to_have_title("ran")
+    assert around.evaluate(ask) == "SecurityError"
+    around.close()
 
 
 def test_the_card_of_a_model_opens_for_who_is_logged_in(page: Page, dashboards: Dashboards, stranger: Page) -> None:
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="card, page of Reschedule v2").click()
     card = opened.value
-    expect(card).to_have_title("Model card: reschedule v2")
+    expect(card).to_have_title("Model card: reschedule v2 · Tutor quality")
     expect(card.get_by_role("heading", name="Model card: reschedule v2")).to_be_visible()
     expect(card.get_by_role("row", name="learned from")).to_be_visible()
     expect(card.get_by_text("Better.")).to_be_visible()
     address = card.url
     unknown = page.context.request.get(address.replace("v2", "v3"))
-    assert (unknown.status, unknown.text()) == (404, "there is no model v3 of reschedule, or it is not kept any more")
+    assert unknown.status == 404
+    assert "There is no model v3 of reschedule, or it is not kept any more." in unknown.text()
     for answer in (page.context.request.get(address), unknown):
         assert "default-src 'none'" in answer.headers["content-security-policy"]
         assert answer.headers["x-content-type-options"] == "nosniff"
     card.goto(address.replace("v2", "v1"))
     expect(card.get_by_text(XSS)).to_be_visible()  # the reason of its rollback, as text
-    expect(card).to_have_title("Model card: reschedule v1")
+    expect(card).to_have_title("Model card: reschedule v1 · Tutor quality")
     card.close()
     unasked = stranger.request.get(address, max_redirects=0)
     assert unasked.status == 302
@@ -175,7 +182,7 @@ def test_a_card_that_cannot_be_made_says_why(dashboards: Dashboards, visitor: Br
         connection.execute(text("UPDATE models SET booster = '\\x00' WHERE target = 'reschedule' AND version = 'v2'"))
     answer = visitor.request.get(f"{dashboards.address}/cards/reschedule/v2")
     assert answer.status == 409
-    assert answer.text().startswith("model v2 is damaged: its bytes have SHA-256 ")
+    assert "model v2 is damaged: its bytes have SHA-256 " in answer.text()
     assert visitor.request.get(f"{dashboards.address}/cards/reschedule/v1").status == 200
 
 
