@@ -51,7 +51,7 @@ class _CardHandler(PlainHandler):
 
 def _answer(engine: Engine, target: str, version: str, name: str) -> tuple[HTTPStatus, str]:
     """The page, or one that says why there is no card."""
-    place = {"depth": 2, "name": name, "back": "models"}
+    place: dict[str, Any] = {"depth": 2, "name": name, "back": "models"}
     try:
         with explain_outage(engine):
             if all(row.version != version for row in list_models(engine, target)):
