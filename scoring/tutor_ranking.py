@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 
 from modelling.risk import RISK_LEVELS
 from records.bulk import read_rows
-from records.columns import Float64
+from records.columns import Bool, Float64
 from scoring.models import ServedModel
 from scoring.pair_people import Ids, read_clock, read_people
 from scoring.pair_store import FRESH
@@ -60,7 +60,7 @@ class Ranking:
 
     def find(self, tutor_id: UUID) -> RankedTutor | None:
         """The prediction with this tutor; None where the tutor is not among them."""
-        places = np.flatnonzero((self.tutor_ids == np.frombuffer(tutor_id.bytes, dtype=np.uint8)).all(axis=1))
+        places = np.flatnonzero(_is(self.tutor_ids, tutor_id))
         return self._at(int(places[0])) if len(places) else None
 
     def _at(self, place: int) -> RankedTutor:
@@ -74,10 +74,17 @@ class Ranking:
 
 
 def rank_tutors(
-    engine: Engine, model: ServedModel, student_id: UUID, most_computed: int = MOST_COMPUTED
+    engine: Engine,
+    model: ServedModel,
+    student_id: UUID,
+    most_computed: int = MOST_COMPUTED,
+    *,
+    anew: UUID | None = None,
 ) -> Ranking | None:
     """The active tutors for the student by what `model` predicts; None where there is no such student.
 
+    anew: a tutor with whom the prediction is made as of now, also where one is stored: it then says the same as
+    `scoring.pair_changes.judge_pair`.
     most_computed: if more predictions than that are not there, or not fresh, their tutors are left out;
     `scoring.pair_refresh.predict_person` makes and stores them.
     """
@@ -86,6 +93,8 @@ def rank_tutors(
             return None
         stored = read_rows(connection, _STORED, _TYPES, {"student": str(student_id), **model.terms})
     ids, churn, compatibility = stored["id"], stored["churn"], stored["compatibility"]
+    if anew is not None:
+        churn[_is(ids, anew)] = np.nan
     missing = np.flatnonzero(np.isnan(churn))
     names = tuple(str(UUID(bytes=row.tobytes())) for row in ids[missing])
     left_out = names if len(missing) > most_computed else ()
@@ -102,6 +111,11 @@ def rank_tutors(
     order = order[np.isfinite(churn[order])]
     ranked = churn[order]
     return Ranking(ids[order], ranked, compatibility[order], model.risk_codes(ranked), left_out)
+
+
+def _is(ids: Ids, one: UUID) -> Bool:
+    found: Bool = (ids == np.frombuffer(one.bytes, dtype=np.uint8)).all(axis=1)
+    return found
 
 
 _STUDENT: Final = text("SELECT id FROM students WHERE id = :id")

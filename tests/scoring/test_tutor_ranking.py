@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from scoring.pair_changes import judge_pair, read_pair
 from scoring.pair_people import read_clock
 from scoring.pair_refresh import predict_person
 from scoring.pairs import predict_pairs
@@ -85,6 +86,13 @@ def test_what_is_stored_and_fresh_is_not_made_again(engine: Engine, records: Rec
     assert ranking is not None
     first = ranking.page(1)[0][0]
     assert (first.tutor_id, first.churn_probability, first.risk_level) == (uid("tutor", 4), 0.01, "low")
+    own = rank_tutors(engine, MODEL, student, anew=uid("tutor", 4))
+    assert own is not None
+    pair, judged = read_pair(engine, student, uid("tutor", 4)), own.find(uid("tutor", 4))
+    assert pair is not None
+    assert judged is not None
+    assert judged.churn_probability == pytest.approx(judge_pair(MODEL, pair).churn_probability)
+    assert judged.churn_probability != 0.01
     renewed = ranking.find(uid("tutor", 3))
     assert renewed is not None
     assert renewed.churn_probability != 0.02
