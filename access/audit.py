@@ -17,11 +17,14 @@ COMMAND_LINE: Final = "command line"
 FIRST_START: Final = "first start"
 UNKNOWN: Final = "unknown"
 ITSELF: Final = "tqs"  # by schedule
+GATE: Final = "gate"  # what decides about models that were trained
 BEARER: Final = "token "  # before the subject of a token
 ACCOUNT: Final = "account "  # before the name of who runs a command
 PERSON: Final = "person "  # before the login of who uses the dashboards
 
-_OTHERS: Final = frozenset(name.casefold() for name in (SETTING, WEBHOOK, COMMAND_LINE, FIRST_START, UNKNOWN, ITSELF))
+_OTHERS: Final = frozenset(
+    name.casefold() for name in (SETTING, WEBHOOK, COMMAND_LINE, FIRST_START, UNKNOWN, ITSELF, GATE)
+)
 
 
 def is_taken(name: str) -> bool:

@@ -55,6 +55,34 @@ def list_decisions(engine: Engine, target: str, limit: int = 20, *, version: str
         return [Decision(**row._mapping) for row in connection.execute(query)]
 
 
+def find_last_change(engine: Engine, target: str) -> Decision | None:
+    """The newest decision by which another model came to serve `target`; None where none ever did."""
+    query = (
+        select(*(model_decisions.c[name] for name in Decision.__dataclass_fields__))
+        .where(model_decisions.c.target == target, model_decisions.c.decision.in_(("promoted", "rolled_back")))
+        .order_by(model_decisions.c.decided_at.desc())
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        row = connection.execute(query).one_or_none()
+    return None if row is None else Decision(**row._mapping)
+
+
+def find_test_part(engine: Engine, target: str, version: str) -> Metrics | None:
+    """What `modelling.evidence` tells of a model on rows that it never saw; None where no decision holds it."""
+    test_part = model_decisions.c.metrics["test_part"]
+    query = (
+        select(test_part)
+        .where(model_decisions.c.target == target, model_decisions.c.version == version)
+        .where(model_decisions.c.metrics.has_key("test_part"))
+        .order_by(model_decisions.c.decided_at.desc())
+        .limit(1)
+    )
+    with engine.connect() as connection:
+        found: Metrics | None = connection.scalar(query)
+    return found
+
+
 def write_decision(connection: Connection, decision: Decision) -> None:
     """Keep a decision, inside the connection's transaction."""
     values = {name: getattr(decision, name) for name in Decision.__dataclass_fields__ if name != "decided_at"}

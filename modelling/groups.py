@@ -18,6 +18,9 @@ _CUTS: Final = (
     ("style_mismatch", "teaching style", (0.25, 0.75), ("agrees", "not named", "differs")),
 )
 
+# grouping: names of its groups, in their order
+GROUPS: Final = {grouping: names for _, grouping, _, names in _CUTS}
+
 
 def group_rows(X: NDArray[np.floating], features: Sequence[str]) -> dict[str, NDArray[np.str_]]:
     """For each grouping that the features of a matrix (n, features) allow: the name of each row's group (n,)."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Engine
 
+from access.audit import GATE
 from modelling.artifact import Artifact
 from modelling.canary import check_artifact
 from modelling.decisions import Decision
@@ -16,7 +17,7 @@ from modelling.recipe import TrainedModel
 from modelling.store import champion_versions, load_champion, promote, record_decision
 from tqs.errors import ModelError, UnfitDataError
 
-ACTOR = "gate"
+ACTOR = GATE
 
 
 @dataclass(frozen=True, slots=True)

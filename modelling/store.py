@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, Row, and_, case, delete, func, insert, select, update
 
+from access.audit import record_action
 from features.catalogue import names_of
 from modelling.artifact import LARGEST_BOOSTER_BYTES, LARGEST_MANIFEST_BYTES, Artifact, read_artifact
 from modelling.comparisons import recorded_metrics
@@ -146,14 +147,19 @@ def promote(
             connection,
             Decision(target, "promoted", reason, actor, version, champion, compared, mlflow_run_id),
         )
+        record_action(connection, actor, "promote model", f"{target} {version}", {"champion_before": champion})
 
 
-def roll_back(engine: Engine, target: str, *, reason: str, actor: str) -> tuple[str, str]:
+def roll_back(
+    engine: Engine, target: str, *, reason: str, actor: str, expected: tuple[str, str] | None = None
+) -> tuple[str, str]:
     """Let the previous champion serve again; the two change places. Returns (serving now, served until now).
 
     The decision holds what is recorded of the two, as that of a promotion by hand does.
 
-    Raises ModelError where there is no previous champion.
+    expected: what it is to return; for who saw them a while ago, and may have been forestalled.
+
+    Raises ModelError, and changes nothing, where there is no previous champion, or where the two are others by now.
     """
     with engine.begin() as connection:
         lock_target(connection, target)
@@ -164,9 +170,15 @@ def roll_back(engine: Engine, target: str, *, reason: str, actor: str) -> tuple[
                 f"there is no model of {target} before {champion or 'the first'} to roll back to; "
                 "see `tqs models list`, or promote another version with `tqs models promote`"
             )
+        if expected not in (None, (previous, champion)):
+            raise ModelError(
+                f"{champion} serves {target} by now, and {previous} served before it: it was changed in the meantime; "
+                "look again"
+            )
         _enthrone(connection, target, previous)
         compared = recorded_metrics(connection, target, previous, champion)
         write_decision(connection, Decision(target, "rolled_back", reason, actor, previous, champion, compared))
+        record_action(connection, actor, "roll back model", f"{target} {previous}", {"champion_before": champion})
     return previous, champion
 
 

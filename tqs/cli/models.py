@@ -17,8 +17,8 @@ from tqs.cli import challengers
 from tqs.cli.data import AsJson, Target, require_target
 from tqs.cli.output import print_json, print_table, progress_bars
 from tqs.cli.person import name_person
-from tqs.errors import ModelError, TqsError
-from tqs.settings import load_settings
+from tqs.errors import ModelError
+from tqs.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from modelling.bands import Bands
@@ -192,16 +192,22 @@ def promote(
     version: Annotated[str, typer.Argument(help="A version that `tqs models list` shows.")],
     reason: Annotated[str, typer.Option(help="Why, for the record.")] = "promoted by hand",
 ) -> None:
-    """Make a model the one that serves, whatever the gate said. Example: tqs models promote match v2."""
-    from modelling.store import champion_versions
+    """Make a model the one that serves, whatever the gate said. Example: tqs models promote match v2.
+
+    It is loaded and asked in a child process first: one that cannot answer is refused.
+    """
+    from modelling.canary import check_artifact
+    from modelling.store import champion_versions, load_model
     from modelling.store import promote as run
     from records.engine import open_databases
 
-    with open_databases(load_settings()) as databases:
+    settings = load_settings()
+    with open_databases(settings) as databases:
         before = champion_versions(databases.app).get(require_target(target))
+        check_artifact(load_model(databases.app, target, version))
         run(databases.app, target, version, expected_champion=before, reason=reason, actor=name_person())
         print(f"{target} {version} serves now (before: {before or 'the rule'})", flush=True)
-        _mirror(databases, target)
+        _mirror(databases, settings, target)
 
 
 @models_app.command()
@@ -213,10 +219,11 @@ def rollback(
     from modelling.store import roll_back
     from records.engine import open_databases
 
-    with open_databases(load_settings()) as databases:
+    settings = load_settings()
+    with open_databases(settings) as databases:
         now, before = roll_back(databases.app, require_target(target), reason=reason, actor=name_person())
         print(f"{target} {now} serves again (before: {before})", flush=True)
-        _mirror(databases, target)
+        _mirror(databases, settings, target)
 
 
 def _tell_bands(bands: Bands | None) -> list[dict[str, object]]:
@@ -259,13 +266,8 @@ def _rounded(value: object) -> str:
     return f"{value:.4f}" if isinstance(value, float) else ""
 
 
-def _mirror(databases: Databases, target: str) -> None:
-    """Show the change in MLflow too. Our database decides, so a lab book that cannot be reached is only told."""
-    from modelling.registry import LabBook, mirror_aliases
-    from modelling.store import list_models as rows_of
+def _mirror(databases: Databases, settings: Settings, target: str) -> None:
+    from modelling.mirror import mirror_champion
 
-    try:
-        book = LabBook(databases.url_of("mlflow"), load_settings().home / "mlruns")
-        mirror_aliases(book, target, rows_of(databases.app, target))
-    except TqsError as error:
-        print(f"it serves, and MLflow does not show it yet: {error}", file=sys.stderr)
+    if trouble := mirror_champion(databases, settings, target):
+        print(f"it serves, and MLflow does not show it yet: {trouble}", file=sys.stderr)
