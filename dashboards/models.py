@@ -140,7 +140,8 @@ class _ModelsPage:
         self, target: str, models: Sequence[ModelRow], decisions: Sequence[Decision]
     ) -> dict[str, dict[str, str]]:
         """The pages of each run and, by its version, of each model."""
-        runs = {row.mlflow_run_id for row in (*models, *decisions) if row.mlflow_run_id}
+        ids = [model.mlflow_run_id for model in models] + [decision.mlflow_run_id for decision in decisions]
+        runs = {run for run in ids if run}
         pages = link_notebooks(self._context.settings.home, target, runs)
         links = {run: {**pages[run], **link_run(run, self._context.settings)} for run in runs}
         for model in models:

@@ -10,7 +10,7 @@ from typing import Final
 from markupsafe import Markup
 
 from dashboards.formats import format_count, format_time
-from dashboards.views.model_cards import TITLES
+from dashboards.views.model_words import TITLES
 from modelling.health import ModelHealth
 from processing.upkeep import LONG_WAIT_MINUTES, QueueCounts
 from reports.contents import Notice

@@ -9,7 +9,7 @@ from sqlalchemy import text, update
 
 from features.catalogue import names_of
 from modelling.artifact import Artifact
-from modelling.decisions import Decision, list_decisions
+from modelling.decisions import Decision, find_last_change, find_test_part, list_decisions
 from modelling.pipeline import TreeParameters, fit_pipeline
 from modelling.store import (
     champion_versions,
@@ -132,6 +132,47 @@ def test_rollback_lets_the_two_change_places_and_is_written_down(engine, model):
     newest = list_decisions(engine, "reschedule")[0]
     assert (newest.decision, newest.reason, newest.actor) == ("rolled_back", "odd answers", "ann")
     assert roll_back(engine, "reschedule", reason="it was not that", actor="ann") == ("v2", "v1")
+
+
+def test_a_rollback_of_who_was_forestalled_changes_nothing(engine, model):
+    for number in range(1, 4):
+        save_challenger(engine, model)
+        crown(engine, f"v{number}", f"v{number - 1}" if number > 1 else None)
+    with pytest.raises(ModelError, match="v3 serves reschedule by now, and v2 served before it"):
+        roll_back(engine, "reschedule", reason="?", actor="ann", expected=("v1", "v2"))
+    assert champion_versions(engine) == {"reschedule": "v3"}
+    assert roll_back(engine, "reschedule", reason="?", actor="ann", expected=("v2", "v3")) == ("v2", "v3")
+
+
+def test_every_change_is_in_the_audit_log(engine, model):
+    for _ in range(2):
+        save_challenger(engine, model)
+    crown(engine, "v1", None)
+    crown(engine, "v2", "v1")
+    roll_back(engine, "reschedule", reason="odd answers", actor="person ann")
+    with engine.connect() as connection:
+        query = "SELECT actor, action, subject, details->>'champion_before' FROM audit_log ORDER BY id"
+        rows = [tuple(row) for row in connection.execute(text(query))]
+    assert rows == [
+        ("gate", "promote model", "reschedule v1", None),
+        ("gate", "promote model", "reschedule v2", "v1"),
+        ("person ann", "roll back model", "reschedule v1", "v2"),
+    ]
+
+
+def test_what_is_known_of_a_model_is_found_whatever_was_decided_since(engine, model):
+    for _ in range(2):
+        save_challenger(engine, model)
+    assert find_last_change(engine, "reschedule") is None
+    measured = {"test_part": {"warnings": ["a doubt"]}}
+    promote(engine, "reschedule", "v1", expected_champion=None, reason="1", actor="gate", metrics=measured)
+    crown(engine, "v2", "v1")
+    roll_back(engine, "reschedule", reason="back", actor="ann")
+    record_decision(engine, Decision("reschedule", "kept", "later", "gate", "v2"))
+    assert find_test_part(engine, "reschedule", "v1") == {"warnings": ["a doubt"]}
+    assert find_test_part(engine, "reschedule", "v2") is None
+    change = find_last_change(engine, "reschedule")
+    assert (change.decision, change.version, change.reason) == ("rolled_back", "v1", "back")
 
 
 def test_old_models_go_but_champion_previous_and_the_newest_three_stay(engine, model):

@@ -53,6 +53,16 @@ def test_a_promotion_stands_while_mlflow_is_away(tqs: Call, engine: Engine) -> N
 
 
 @pytest.mark.usefixtures("two")
+def test_a_model_that_cannot_be_loaded_is_not_promoted(tqs: Call, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE models SET booster = '\\x00' WHERE version = 'v2'"))
+    code, out, err = tqs("models", "promote", TARGET, "v2")
+    assert (code, out) == (1, "")
+    assert "model v2 is damaged" in err
+    assert champion_versions(engine) == {TARGET: "v1"}
+
+
+@pytest.mark.usefixtures("two")
 def test_the_card_of_the_champion_or_of_a_version(tqs: Call) -> None:
     assert tqs("models", "card", TARGET)[1].startswith("# Model card: reschedule v1\n")
     assert tqs("models", "card", TARGET, "v2")[1].startswith("# Model card: reschedule v2\n")
