@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, insert
+from sqlalchemy import Connection, Engine, insert, select
 
 from records.tables.operations import audit_log
 
@@ -44,6 +45,25 @@ def record_export(engine: Engine, actor: str, what: str, rows: int) -> None:
     """Note that `actor` took a table out of the house."""
     with engine.begin() as connection:
         record_action(connection, actor, "export", what, {"rows": rows})
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A row of the audit log. actor: as it is called there, such as "person ada@example.com"."""
+
+    at: datetime
+    actor: str
+    action: str
+    subject: str | None
+    details: dict[str, Any] | None
+
+
+def list_actions(engine: Engine, limit: int) -> list[Action]:
+    """The last `limit` rows of the audit log, the newest first."""
+    columns = (audit_log.c[name] for name in Action.__dataclass_fields__)
+    query = select(*columns).order_by(audit_log.c.id.desc()).limit(limit)
+    with engine.connect() as connection:
+        return [Action(**row._mapping) for row in connection.execute(query)]
 
 
 @dataclass(frozen=True, slots=True)

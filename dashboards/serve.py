@@ -17,23 +17,26 @@ from sqlalchemy import Engine
 from tornado.ioloop import IOLoop
 from tornado.web import RedirectHandler
 
+from access.refusals import RefusalLog
 from dashboards.bar import FIRST_PAGE, TITLE
 from dashboards.card_page import card_route
 from dashboards.context import Context, KeptModels
 from dashboards.executed import routes
 from dashboards.kept import Kept
 from dashboards.live import POLL_S, Live
-from dashboards.login import PasswordLogin, derive_cookie_secret, ensure_password
+from dashboards.login import Door, LoginProvider
 from dashboards.matching import show_matching_page
 from dashboards.models import show_models_page
+from dashboards.oauth import name_provider, oauth_routes, panel_options
 from dashboards.overview import show_overview_page
 from dashboards.page import show_failure
+from dashboards.password_file import derive_cookie_secret, ensure_password
 from dashboards.plain_page import NothingHere, write_error_page
 from dashboards.sessions import show_sessions_page
 from dashboards.theme import follow_look
 from dashboards.tutor import show_tutor_page
 from dashboards.tutors import show_tutors_page
-from records.engine import open_databases
+from records.engine import explain_outage, open_databases
 from scoring.review import read_review
 from tqs.errors import SettingsError, TqsError
 from tqs.private_logs import leave_values_unlogged
@@ -69,15 +72,16 @@ def main() -> int:
 
 def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     """Serve the dashboards on the port of the settings until a signal stops them."""
-    models = KeptModels(engine, settings)
+    models, refusals = KeptModels(engine, settings), RefusalLog()
     review = Kept(lambda: read_review(engine, datetime.now(UTC)))
 
     def prepare() -> None:
+        _write(refusals, engine)
         models.renew()
         review.renew()
 
     live = Live(engine, IOLoop.current(), poll_s, prepare)
-    server = create_server(Context(engine, settings, live, models, review))
+    server = create_server(Context(engine, settings, live, models, review), refusals)
     loop = server.io_loop
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.asyncio_loop.add_signal_handler(number, loop.stop)
@@ -85,10 +89,11 @@ def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     with live:
         loop.start()
     server.stop()
+    _write(refusals, engine)
 
 
-def create_server(context: Context) -> Any:
-    """A server that is bound and not yet started.
+def create_server(context: Context, refusals: RefusalLog) -> Any:
+    """A server that is bound and not yet started. refusals: where it notes whom it did not let in.
 
     Raises
     ------
@@ -98,6 +103,8 @@ def create_server(context: Context) -> Any:
     settings = context.settings
     pages = {name: _bind(show, context) for name, show in SHOWN.items()}
     cookie_secret = derive_cookie_secret(settings.home)
+    password = ensure_password(settings.home)
+    door = Door(context.engine, password, settings.page_url, name_provider(settings), refusals)
     hosts = [f"{host}:{settings.dashboard_port}" for host in (ADDRESS, "localhost")]
     hosts.append(urlsplit(settings.page_url).netloc.lower())  # as browsers name it where a proxy has it
     pn.extension(notifications=False)
@@ -109,9 +116,12 @@ def create_server(context: Context) -> Any:
             title={name: f"{name.capitalize()} · {TITLE}" for name in pages},
             port=settings.dashboard_port,
             websocket_origin=hosts,
-            auth_provider=PasswordLogin(ensure_password(settings.home)),
+            auth_provider=LoginProvider(door, oauth_routes(settings, door)),
             cookie_secret=cookie_secret,
             xsrf_cookies=True,
+            xsrf_cookie_kwargs={"httponly": True, "samesite": "Lax"},  # forms carry the token themselves
+            use_xheaders=settings.dashboard_url is not None,  # a proxy says whom it speaks for
+            **panel_options(settings),
             sign_sessions=True,
             secret_key=cookie_secret.encode(),
             generate_session_ids=True,
@@ -130,6 +140,11 @@ def create_server(context: Context) -> Any:
         ) from error
     server._tornado.settings["default_handler_class"] = NothingHere
     return server
+
+
+def _write(refusals: RefusalLog, engine: Engine) -> None:
+    with explain_outage(engine):
+        refusals.write(engine)
 
 
 def _bind(show: Callable[[Context], Any], context: Context) -> Callable[[], Any]:

@@ -9,8 +9,7 @@ import panel as pn
 from sqlalchemy import Engine
 
 from access.audit import PERSON
-from access.people import find_person
-from dashboards.login import USER
+from access.people import ADMIN, Person, find_person
 from records.tables.operations import ROLES
 from tqs.errors import TqsError
 
@@ -19,6 +18,10 @@ DEEDS: Final = {"viewer": "look", "coach": "act on sessions and tutors", "admin"
 
 class ForbiddenError(TqsError):
     """What was asked for needs a role that the visitor does not have."""
+
+
+class EndedLoginError(ForbiddenError):
+    """The login has ended under which the page was opened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,21 +41,39 @@ class Visitor:
         return ROLES.index(self.role) >= ROLES.index(role)
 
 
+def mark_login(person: Person) -> str:
+    """What the signed cookie of a login holds: no new password or removal leaves it good."""
+    return f"{person.security_stamp}:{person.login}"
+
+
+def find_visitor(engine: Engine, mark: str | None) -> Visitor | None:
+    """Whose login this is, with the role that they have by now; None where it has ended.
+
+    mark: of `mark_login`, or `admin` alone, whose logins end with the key that signs them.
+    """
+    if mark == ADMIN:
+        return Visitor(ADMIN, "admin")
+    stamp, _, login = (mark or "").partition(":")
+    person = find_person(engine, login) if login else None
+    if person is None or not person.is_active or str(person.security_stamp) != stamp:
+        return None
+    return Visitor(person.login, person.role)
+
+
 def read_visitor(engine: Engine) -> Visitor:
-    """Who opened the page of the current document, with the role that they have by now.
+    """Who opened the page of the current document, with the role that they have by now, however they logged in.
 
     Raises
     ------
-    ForbiddenError
-        they were removed since they logged in.
+    EndedLoginError
+        they were removed or got a new password since, or nobody is logged in.
     """
-    name = pn.state.user
-    if name == USER:  # whoever has the password of TQS_HOME
-        return Visitor(USER, "admin")
-    person = find_person(engine, name)
-    if person is None or not person.is_active:
-        raise ForbiddenError("your access was ended; ask an administrator for it (tqs people list)")
-    return Visitor(person.login, person.role)
+    visitor = find_visitor(engine, pn.state.user)
+    if visitor is None:
+        raise EndedLoginError(
+            "your login has ended; log in again, or ask an administrator to let you in (tqs people list)"
+        )
+    return visitor
 
 
 def require_role(engine: Engine, role: str) -> Visitor:

@@ -18,6 +18,7 @@ from sqlalchemy.exc import ArgumentError
 
 from tqs.errors import SettingsError
 from tqs.mail_settings import SmtpServer, read_addresses, read_sender, read_smtp_url
+from tqs.oauth_settings import Provider, check_oauth, read_oauth_extra
 
 # Scheme, host in lower case and the port where it is not the scheme's own: as browsers write it.
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[1-9][0-9]{0,4})?|https?://\[[0-9a-f:]+\](:[1-9][0-9]{0,4})?")
@@ -48,6 +49,8 @@ class Settings(BaseSettings):
     sessions go to `report_recipients`, what keeps failing is told to `operator_recipients` (unset: the same). In
     `report_mode` each, a recipient gets at most `report_cap` reports in an hour and the others in one mail at its end;
     hourly and daily gather all of them. Links in mails begin with `dashboard_url`.
+
+    `oauth_*` let people log in to the dashboards with an account that they have elsewhere.
 
     A tutor is reminded of a session that starts within `reminder_hours` and is rescheduled with a probability of
     `reminder_threshold` or more (unset: nobody is, unless by hand). `reminder_hold_out` is the share of tutors, drawn
@@ -94,6 +97,11 @@ class Settings(BaseSettings):
     report_mode: Literal["each", "hourly", "daily"] = "each"
     report_cap: int = Field(default=30, ge=1, le=100_000)
     dashboard_url: str | None = None
+
+    oauth_provider: Provider | None = None
+    oauth_key: str | None = None
+    oauth_secret: SecretStr | None = None
+    oauth_extra: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
 
     reminder_threshold: float | None = Field(default=None, gt=0, lt=1)
     reminder_hours: int = Field(default=72, ge=1, le=336)  # predictions reach 14 days ahead
@@ -144,6 +152,11 @@ class Settings(BaseSettings):
     @classmethod
     def _recipients(cls, value: object) -> object:
         return read_addresses(value) if isinstance(value, str) else value
+
+    @field_validator("oauth_extra", mode="before")
+    @classmethod
+    def _oauth_extra(cls, value: object) -> object:
+        return read_oauth_extra(value) if isinstance(value, str) else value
 
     @field_validator("dashboard_url")
     @classmethod
@@ -208,6 +221,7 @@ class Settings(BaseSettings):
             raise ValueError(f"the ports {ports} must differ from each other")
         if self.smtp_url is not None and self.mail_from is None:
             raise ValueError("TQS_SMTP_URL needs TQS_MAIL_FROM, the address that mails come from: reports@example.com")
+        check_oauth(self.oauth_provider, self.oauth_key, self.oauth_secret, self.oauth_extra, self.page_url)
         return self
 
     @property

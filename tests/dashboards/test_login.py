@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboards.login import COOKIE_SECRET_FILE, PASSWORD_FILE, derive_cookie_secret, ensure_password, own_path
+from dashboards.login import own_path
+from dashboards.password_file import COOKIE_SECRET_FILE, PASSWORD_FILE, derive_cookie_secret, ensure_password
 from tqs.errors import SettingsError
 
 

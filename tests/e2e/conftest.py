@@ -16,7 +16,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import URL, Engine
 
-from dashboards.login import PASSWORD_FILE
+from dashboards.password_file import PASSWORD_FILE
 from records.engine import create_app_engine
 from tests.conftest import temporary_database
 
@@ -51,11 +51,18 @@ class Dashboards:
 
 
 @pytest.fixture(scope="module")
+def further_settings() -> dict[str, str]:
+    """What the dashboards of a module are set up with besides; an empty value unsets one of those below."""
+    return {}
+
+
+@pytest.fixture(scope="module")
 def dashboards(
     request: pytest.FixtureRequest,
     embedded_url: URL,
     templates: Callable[[URL], URL],
     tmp_path_factory: pytest.TempPathFactory,
+    further_settings: dict[str, str],
 ) -> Iterator[Dashboards]:
     """Their pages poll every three seconds, or every `POLL_S` of the module that asks.
 
@@ -72,6 +79,7 @@ def dashboards(
             "TQS_DASHBOARD_PORT": str(port),
             "TQS_DASHBOARD_URL": "https://Tutors.example.com",
             "TQS_TIMEZONE": "Europe/Berlin",
+            **further_settings,
         }
         log = home / "log"
         with (

@@ -1,24 +1,14 @@
-"""Who gets in, through the page and past it."""
+"""Who gets in through the page, and what becomes of it; past it: `test_login_requests.py`."""
 
 from __future__ import annotations
 
-import base64
-import http.client
-import http.cookiejar
-import os
 import re
-import socket
-import urllib.error
-import urllib.parse
-import urllib.request
-from pathlib import Path
 
-import pytest
 from playwright.sync_api import Page, expect
-from sqlalchemy import Engine
 
-from dashboards.serve import main
+from access.people import add_person, remove_person
 from tests.e2e.conftest import Dashboards
+from tests.e2e.logins import log_in
 from tests.e2e.tutors import add_tutor, tutor_id
 
 
@@ -47,6 +37,8 @@ def test_logging_out_ends_it(dashboards: Dashboards, stranger: Page) -> None:
     stranger.get_by_label("Password").fill(dashboards.password)
     stranger.get_by_role("button", name="Log in").click()
     stranger.get_by_role("link", name="Log out").click()
+    expect(stranger.get_by_text("You are logged in as admin.")).to_be_visible()
+    stranger.get_by_role("button", name="Log out").click()
     expect(stranger.get_by_role("button", name="Log in")).to_be_visible()
     stranger.goto(dashboards.address + "/tutors")
 
@@ -65,78 +57,18 @@ def test_a_link_of_a_mail_leads_through_the_login_to_its_tutor(dashboards: Dashb
     expect(stranger.get_by_role("heading", name="Linked")).to_be_visible()
 
 
-def test_a_login_needs_the_token_of_its_form(dashboards: Dashboards) -> None:
-    form = urllib.parse.urlencode({"username": "admin", "password": dashboards.password}).encode()
+def test_somebody_logs_in_and_a_removal_ends_what_they_have_open(dashboards: Dashboards, stranger: Page) -> None:
+    password = add_person(dashboards.engine, "ada@example.com", "viewer", actor="account root")
+    assert password is not None
+    log_in(stranger, dashboards, "Ada@Example.com ", password)
+    expect(stranger.get_by_text(re.compile("^Updated ")).first).to_be_visible()
+    expect(stranger.get_by_text("ada@example.com")).to_be_visible()
 
-    with pytest.raises(urllib.error.HTTPError) as refusal:
-        urllib.request.build_opener().open(dashboards.address + "/login", data=form, timeout=10)
+    remove_person(dashboards.engine, "ada@example.com", actor="account root")
 
-    assert refusal.value.code == 403
-
-
-@pytest.mark.parametrize(
-    ("origin", "status"),
-    [
-        ("http://127.0.0.1:{port}", 101),
-        ("https://tutors.example.com", 101),
-        ("http://evil.example", 403),
-        ("http://127.0.0.1:{port}1", 403),
-        ("https://tutors.example.com.evil.example", 403),
-    ],
-)
-def test_only_the_own_origin_may_open_the_socket(dashboards: Dashboards, origin: str, status: int) -> None:
-    cookie = log_in(dashboards)
-
-    assert shake_hands(dashboards, origin.format(port=dashboards.port), cookie) == status
-
-
-def test_without_a_login_there_is_no_socket(dashboards: Dashboards) -> None:
-    assert shake_hands(dashboards, dashboards.address, "") == 403
-
-
-def test_a_port_in_use_is_one_sentence(
-    engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        monkeypatch.setenv("TQS_HOME", str(tmp_path))
-        monkeypatch.setenv("TQS_DATABASE_URL", engine.url.render_as_string(hide_password=False))
-        monkeypatch.setenv("TQS_DASHBOARD_PORT", str(port))
-
-        assert main() == 1
-
-    assert capsys.readouterr().err == f"port {port} is in use; stop what listens there or set TQS_DASHBOARD_PORT\n"
-
-
-def log_in(dashboards: Dashboards) -> str:
-    """The cookies of a login, as a header."""
-    cookies = http.cookiejar.CookieJar()
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(cookies))
-    form = opener.open(dashboards.address + "/login", timeout=10).read().decode()
-    token = re.search(r'name="_xsrf" value="([^"]+)"', form)
-    assert token is not None
-    fields = {"username": "admin", "password": dashboards.password, "_xsrf": token[1]}
-    opener.open(dashboards.address + "/login", data=urllib.parse.urlencode(fields).encode(), timeout=10)
-    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in cookies)
-
-
-def shake_hands(dashboards: Dashboards, origin: str, cookie: str) -> int:
-    """The status that answers a request to open the page's websocket."""
-    connection = http.client.HTTPConnection("127.0.0.1", dashboards.port, timeout=10)
-    try:
-        connection.request("GET", "/tutors", headers={"Cookie": cookie})
-        page = connection.getresponse().read().decode()
-        token = re.search(r'"token":"([^"]+)"', page)
-        headers = {
-            "Cookie": cookie,
-            "Origin": origin,
-            "Connection": "Upgrade",
-            "Upgrade": "websocket",
-            "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
-            "Sec-WebSocket-Protocol": f"bokeh, {token[1] if token else 'none'}",
-        }
-        connection.request("GET", "/tutors/ws", headers=headers)
-        return connection.getresponse().status
-    finally:
-        connection.close()
+    expect(stranger).to_have_url(re.compile("/login"))
+    expect(stranger.get_by_role("alert")).to_have_text(re.compile("Your login has ended"))
+    stranger.goto(dashboards.address + "/tutors")
+    expect(stranger).to_have_url(re.compile("/login"))
+    log_in(stranger, dashboards, "ada@example.com", password)
+    expect(stranger.get_by_role("alert")).to_have_text("That name and password do not belong together.")

@@ -127,3 +127,63 @@ def test_other_addresses_of_a_language_model_are_refused(monkeypatch, address):
     monkeypatch.setenv("TQS_LLM_BASE_URL", address)
     with pytest.raises(SettingsError, match="TQS_LLM_BASE_URL"):
         load_settings()
+
+
+WHOLE = {
+    "TQS_OAUTH_PROVIDER": "generic",
+    "TQS_OAUTH_KEY": "tqs",
+    "TQS_OAUTH_SECRET": "hush-hush",
+    "TQS_OAUTH_EXTRA": '{"AUTHORIZE_URL": "https://id.example.com/a", "TOKEN_URL": "https://id.example.com/t",'
+    ' "USER_URL": "https://id.example.com/u"}',
+    "TQS_DASHBOARD_URL": "https://tutors.example.com",
+}
+
+
+def test_logins_by_oauth_are_read_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().oauth_provider is None
+    for name, value in WHOLE.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert list(settings.oauth_extra) == ["AUTHORIZE_URL", "TOKEN_URL", "USER_URL"]
+    assert "hush-hush" not in repr(settings)
+    monkeypatch.delenv("TQS_DASHBOARD_URL")  # on this machine itself, to try it
+    assert load_settings().oauth_provider == "generic"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("TQS_OAUTH_PROVIDER", "", "TQS_OAUTH_PROVIDER is missing"),
+        ("TQS_OAUTH_PROVIDER", "myspace", "TQS_OAUTH_PROVIDER"),
+        ("TQS_OAUTH_PROVIDER", "azure", "the provider azure needs 'tenant' in TQS_OAUTH_EXTRA"),
+        ("TQS_OAUTH_PROVIDER", "okta", "needs 'url'"),
+        ("TQS_OAUTH_PROVIDER", "auth0", "needs 'subdomain'"),
+        ("TQS_OAUTH_KEY", "", "TQS_OAUTH_KEY is missing"),
+        ("TQS_OAUTH_SECRET", "", "TQS_OAUTH_SECRET is missing"),
+        ("TQS_OAUTH_EXTRA", "", "needs 'AUTHORIZE_URL' in TQS_OAUTH_EXTRA"),
+        ("TQS_OAUTH_EXTRA", "nonsense", "TQS_OAUTH_EXTRA: is no JSON object of texts"),
+        ("TQS_OAUTH_EXTRA", '{"scope": ["openid"]}', "is no JSON object of texts"),
+        ("TQS_OAUTH_EXTRA", WHOLE["TQS_OAUTH_EXTRA"].replace("https", "http"), "AUTHORIZE_URL must begin with https"),
+        ("TQS_DASHBOARD_URL", "http://tutors.example.com", "reached by https, not http://tutors.example.com"),
+    ],
+)
+def test_half_a_configuration_of_oauth_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, said: str
+) -> None:
+    for each, whole in WHOLE.items():
+        monkeypatch.setenv(each, whole)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as refusal:
+        load_settings()
+    assert said in str(refusal.value)
+    assert "hush-hush" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("tenant", ["common", "organizations", "consumers"])
+def test_a_tenant_that_is_anybody_s_is_refused(monkeypatch: pytest.MonkeyPatch, tenant: str) -> None:
+    for each, whole in WHOLE.items():
+        monkeypatch.setenv(each, whole)
+    monkeypatch.setenv("TQS_OAUTH_PROVIDER", "azure")
+    monkeypatch.setenv("TQS_OAUTH_EXTRA", f'{{"tenant": "{tenant}"}}')
+    with pytest.raises(SettingsError, match=f"the tenant '{tenant}' would be anybody's"):
+        load_settings()

@@ -31,7 +31,8 @@ def print_table(rows: Sequence[Mapping[str, Any]], empty: str) -> None:
         table.add_column(name, overflow="fold")
     for row in rows:
         table.add_row(*map(_show, row.values()))
-    Console(width=None if sys.stdout.isatty() else 200).print(table)
+    # A name that looks like markup is a name.
+    Console(width=None if sys.stdout.isatty() else 200, markup=False, emoji=False).print(table)
 
 
 def _show(value: object) -> str:

@@ -37,8 +37,9 @@ def up(
 ) -> None:
     """Start all parts, or those named; Ctrl-C stops them. Example: tqs up service dashboards."""
     from access.keys import ensure_first_key
+    from access.people import ADMIN
     from bentos.preflight import check_settings
-    from dashboards.login import PASSWORD_FILE, USER, ensure_password
+    from dashboards.password_file import PASSWORD_FILE, ensure_password
     from flows.environment import announced_server, serve_environment
     from records.engine import open_databases
     from tqs.cli.up import parts_of, run_parts
@@ -52,7 +53,7 @@ def up(
             print(f"API key (all scopes, shown once; also in {settings.home / 'api-key'}): {key}")
         if any(part.name == "dashboards" for part in chosen):
             ensure_password(settings.home)
-            print(f"dashboard login: user {USER}, password in {settings.home / PASSWORD_FILE}")
+            print(f"dashboard login: user {ADMIN}, password in {settings.home / PASSWORD_FILE}")
         with announced_server(settings) if any(part.name == "prefect" for part in chosen) else nullcontext():
             run_parts(chosen, serve_environment(settings, databases), settings.home / "logs" / "up.log")
 
