@@ -8,14 +8,21 @@ import http.client
 import os
 import re
 import urllib.parse
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import Morsel, SimpleCookie
 from typing import Self
 
-from playwright.sync_api import Page
+from playwright.sync_api import Browser, Page
 from tornado.httpclient import HTTPRequest
+from tornado.web import create_signed_value
 from tornado.websocket import websocket_connect
 
+from access.people import find_person
+from dashboards.login import COOKIE
+from dashboards.password_file import derive_cookie_secret
+from dashboards.visitor import mark_login
 from tests.e2e.conftest import Dashboards
 
 
@@ -83,6 +90,20 @@ def log_in(page: Page, dashboards: Dashboards, name: str, password: str, path: s
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in").click()
+
+
+@contextmanager
+def visit_as(browser: Browser, dashboards: Dashboards, login: str, path: str) -> Iterator[Page]:
+    """A page of a browser in which somebody of the records is logged in already."""
+    person = find_person(dashboards.engine, login)
+    assert person is not None
+    value = create_signed_value(derive_cookie_secret(dashboards.home), COOKIE, mark_login(person)).decode()
+    context = browser.new_context()
+    context.add_cookies([{"name": COOKIE, "value": value, "url": dashboards.address}])
+    page = context.new_page()
+    page.goto(dashboards.address + path)
+    yield page
+    context.close()
 
 
 def session_token(dashboards: Dashboards, cookie: str) -> str:

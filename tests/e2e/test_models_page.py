@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import text
-from tornado.web import create_signed_value
 
 from benchmarks._model import make_artifact
-from dashboards.login import COOKIE, derive_cookie_secret
 from modelling.artifact import build_artifact
 from modelling.bands import Bands
 from modelling.decisions import Decision, list_decisions
@@ -22,6 +19,7 @@ from modelling.drift_store import store_findings, store_retraining
 from modelling.store import champion_versions, promote, record_decision, roll_back, save_challenger
 from tests.conftest import connect_as_owner
 from tests.e2e.conftest import Dashboards
+from tests.e2e.logins import visit_as
 
 RUN = "0123456789abcdef0123456789abcdef"
 FOLDER = "20260301T030000Z-reschedule-01234567"
@@ -204,10 +202,10 @@ def test_a_viewer_changes_nothing(browser: Browser, dashboards: Dashboards) -> N
     """Neither one who never could, nor one who was an admin when the form opened."""
     with dashboards.engine.begin() as connection:
         connection.execute(text("INSERT INTO people (login, role) VALUES ('vera', 'viewer'), ('adam', 'admin')"))
-    with _visit_as(browser, dashboards, "vera") as page:
+    with visit_as(browser, dashboards, "vera", "/models") as page:
         expect(page.get_by_role("article", name="Reschedule v2")).to_be_visible()
         expect(page.get_by_role("button", name="Roll back")).to_have_count(0)
-    with _visit_as(browser, dashboards, "adam") as page:
+    with visit_as(browser, dashboards, "adam", "/models") as page:
         page.get_by_role("button", name="Roll back to v2 …").click()
         page.get_by_label("Why?").fill("I may.")
         with dashboards.engine.begin() as connection:
@@ -215,17 +213,6 @@ def test_a_viewer_changes_nothing(browser: Browser, dashboards: Dashboards) -> N
         page.get_by_role("button", name="Roll back to v2", exact=True).click()
         expect(page.get_by_text("to change which model serves takes the role admin")).to_be_visible()
     assert champion_versions(dashboards.engine)["reschedule"] == "v1"
-
-
-@contextmanager
-def _visit_as(browser: Browser, dashboards: Dashboards, login: str) -> Iterator[Page]:
-    value = create_signed_value(derive_cookie_secret(dashboards.home), COOKIE, login).decode()
-    context = browser.new_context()
-    context.add_cookies([{"name": COOKIE, "value": value, "url": dashboards.address}])
-    page = context.new_page()
-    page.goto(dashboards.address + "/models")
-    yield page
-    context.close()
 
 
 def test_pages_lead_to_each_other(page: Page) -> None:
