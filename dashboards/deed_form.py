@@ -93,7 +93,9 @@ class DeedForm:
         self._kind = kind
         link = EMPTY
         if kind == "reassign" and session.student_name is not None:
-            asked = urlencode({"student": session.student_id, "tutor": str(session.tutor_id)})
+            asked = urlencode(
+                {"student": session.student_id, "tutor": str(session.tutor_id), "session": str(session.id)}
+            )
             link = Markup(' <a href="matching?{}" target=_blank>Find a better tutor for {}</a>').format(
                 asked, session.student_name
             )

@@ -67,8 +67,8 @@ class GroupPanel:
         self._notice = show_notice()
         self._chips: dict[Who, PersonCards] = {}
         self._counts = {who: show_html(style="match_group") for who in self._members}
-        self._room = pmui.IntInput(
-            label="Students a tutor takes", value=1, start=1, end=MOST_ROOM, size="small", width=190, margin=0
+        self._room = pmui.Select(
+            label="Students a tutor takes", options=list(range(1, MOST_ROOM + 1)), size="small", width=190, margin=0
         )
         self._start = pmui.Button(
             label="Find the best assignment", icon="hub", variant="contained", size="small", margin=0
@@ -187,7 +187,7 @@ class GroupPanel:
                 self._choose(pair.student_id, pair.tutor_id)
 
     def _asked(self) -> tuple[tuple[UUID, ...], tuple[UUID, ...], int]:
-        return tuple(self._members["students"]), tuple(self._members["tutors"]), self._room.value or 1
+        return tuple(self._members["students"]), tuple(self._members["tutors"]), self._room.value
 
     def _find(self, _event: Any) -> None:
         """Find the assignment in a thread."""

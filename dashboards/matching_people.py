@@ -15,7 +15,7 @@ from dashboards.views.cards import show_card, spread
 from dashboards.views.notices import Notice, show_notice, update_notice
 from scoring.match_people import MAX_LIMIT
 
-FIRST: Final = 10  # how many the button adds unless told otherwise
+FIRST: Final = (10, 25, 50, 100, 250, MAX_LIMIT)  # how many the button adds
 
 
 class PeopleColumn:
@@ -27,8 +27,8 @@ class PeopleColumn:
         )
         self._cards = PersonCards(label=who.capitalize(), page_size=page_size, margin=0, sizing_mode="stretch_width")
         self._notice = show_notice()
-        self._first = pmui.IntInput(
-            label="The first", value=FIRST, start=1, end=MAX_LIMIT, size="small", width=118, margin=0
+        self._first = pmui.Select(
+            label="The first", value=FIRST[0], options=list(FIRST), size="small", width=96, margin=0
         )
         self._add = pmui.Button(label="Add to the group", icon="group_add", variant="text", size="small", margin=0)
         footer = spread(self._first, self._add, margin=(8, 16, 14, 16), sizing_mode="stretch_width")
@@ -52,7 +52,7 @@ class PeopleColumn:
 
         self._cards.param.watch(choose_one, "selected")
         self._cards.param.watch(lambda event: collect(UUID(event.new["id"])), "collected")
-        self._add.on_click(lambda _event: add_first(self._first.value or FIRST))
+        self._add.on_click(lambda _event: add_first(self._first.value))
 
     def start_over(self, refresh: Callable[..., None]) -> None:
         """Another search or filter: the first page of it."""
