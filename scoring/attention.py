@@ -9,9 +9,10 @@ from uuid import UUID
 
 from sqlalchemy import Engine, text
 
+from scoring.session_deeds import HANDLES
+
 HOURS: Final = 48
 LIKELIEST: Final = 5
-HANDLING: Final = ("reminder", "call", "reassign")  # interventions that do something about a session; a note does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class RiskySession:
 class Attention:
     """The sessions still scheduled within the next HOURS.
 
-    ahead: all of them; high: at high risk; unhandled: of those, the ones without an intervention of HANDLING.
+    ahead: all of them; high: at high risk; unhandled: of those, the ones that nobody handled (HANDLES).
     likeliest: of the unhandled ones the LIKELIEST, the most probable first.
     unpredicted: without a prediction for the time that they are scheduled for. oldest: when the oldest of the others'
     predictions was made; None without any.
@@ -45,7 +46,7 @@ class Attention:
 
 def read_attention(engine: Engine, high: float) -> Attention:
     """Who calls for attention by the clock of the database; `high` is the probability from which risk is high."""
-    values = {"high": high, "handling": list(HANDLING), "most": LIKELIEST}
+    values = {"high": high, "most": LIKELIEST}
     with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as connection:
         counts = connection.execute(_COUNTS, values).one()._mapping
         rows = connection.execute(_LIKELIEST, values).all() if counts["unhandled"] else []
@@ -64,7 +65,7 @@ _SESSIONS: Final = f"""
         WHERE s.status = 'scheduled' AND {_AHEAD.format("s")}
     ), risky AS MATERIALIZED (
         SELECT a.*, EXISTS (
-            SELECT FROM interventions i WHERE i.session_id = a.id AND i.kind = ANY(:handling)
+            SELECT FROM interventions i WHERE i.session_id = a.id AND {HANDLES}
         ) AS handled
         FROM ahead a WHERE a.probability >= :high
     )"""

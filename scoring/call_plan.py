@@ -25,7 +25,7 @@ LEVEL: Final = 0.9
 
 @dataclass(frozen=True, slots=True)
 class CallPlan:
-    """The sessions of a list about which nothing was done yet.
+    """The sessions of a list that nobody handled yet.
 
     sessions: how many have a prediction. unpredicted: how many have none, and are not counted in anything else.
     expected: reschedules among all of `sessions`. likeliest: at most MOST_CALLS of them with their probabilities, the
@@ -53,7 +53,7 @@ class Expectation:
 
 
 def plan_calls(engine: Engine, query: UpcomingQuery, thresholds: tuple[float, float]) -> CallPlan:
-    """Whom to call of the list, whatever part of it the query names, and whoever was called already left out."""
+    """Whom to call of the list, whatever part of it the query names, but for those that were handled."""
     found, values = bind(select_probabilities(replace(query, handled=False), thresholds))
     with engine.connect() as connection:
         row: Any = connection.execute(text(_PLAN.format(found=found.text, most=MOST_CALLS)), values).one()

@@ -10,7 +10,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection, text
 
-FAILED: Final = "failed"
+from records.interference import TREATMENTS, TREATS
+
+HANDLES: Final = f"""{TREATS} AND NOT EXISTS (
+        SELECT FROM email_reports m WHERE m.intervention_id = i.id AND m.state = 'failed' AND m.digest_id IS NULL)"""
+"""SQL over an intervention `i` about a session: whether it handles it, as `SessionDeed.handles` says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +34,14 @@ class SessionDeed:
     mail: str | None
 
     @property
-    def counts(self) -> bool:
-        """Whether the session counts as handled by it: a reminder whose mail failed reached nobody."""
-        return self.mail != FAILED
+    def failed(self) -> bool:
+        """Whether its mail could not be sent, so that it reached nobody."""
+        return self.mail == "failed"
+
+    @property
+    def handles(self) -> bool:
+        """Whether the session counts as handled by it: a note does nothing about it, nor does what failed."""
+        return self.kind in TREATMENTS and not self.failed
 
 
 def read_session_deeds(connection: Connection, sessions: Iterable[UUID]) -> dict[UUID, list[SessionDeed]]:

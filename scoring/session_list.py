@@ -73,7 +73,7 @@ def find_place(engine: Engine, query: UpcomingQuery, thresholds: tuple[float, fl
 
 
 def find_next(engine: Engine, query: UpcomingQuery, thresholds: tuple[float, float], after: UUID | None) -> UUID | None:
-    """The next session of the list, after `after` and from the start again, about which nothing was done."""
+    """The next session of the list, after `after` and from the start again, that was not handled."""
     statement, values = bind(next_unhandled(query, thresholds, after))
     with engine.connect() as connection:
         found: UUID | None = connection.execute(statement, values).scalar_one_or_none()

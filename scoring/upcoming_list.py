@@ -14,6 +14,7 @@ from uuid import UUID
 
 from modelling.risk import RISK_LEVELS, risk_level_sql
 from records.json_sql import json_columns, json_list, json_object
+from scoring.session_deeds import HANDLES
 from tqs.errors import QueryError
 
 SORTS: Final = ("scheduled_time", "reschedule_probability", "tutor_name", "student_id", "student_name")
@@ -29,8 +30,7 @@ class UpcomingQuery:
     risk_level, tutor_id: only those; None for all. Nulls come last in either order, ties are broken by id, names and
     students' ids compare by code point.
     tutor_search: only sessions of tutors in whose name it is found whatever the case; it means itself, `%` included.
-    handled: only those about which something was done (True) or nothing (False): a reminder, a call, another tutor, a
-    note. A reminder whose mail failed is nothing.
+    handled: only those that were handled (True) or were not (False), as `scoring.session_deeds` has it.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def locate_upcoming(
 def next_unhandled(
     query: UpcomingQuery, thresholds: tuple[float, float], after: UUID | None
 ) -> tuple[str, tuple[Any, ...]]:
-    """The statement that gives the `id` of the session of the list about which nothing was done that follows `after`.
+    """The statement that gives the `id` of the session of the list that follows `after` and was not handled.
 
     After the last one it begins anew; no row where there is none but `after` itself.
     """
@@ -196,17 +196,15 @@ _KEYS: Final = {  # what to sort by, and whose column it is
 }
 # The collation of names, "C", knows no case but that of ASCII.
 _NAMED: Final = """SELECT id FROM tutors WHERE strpos(lower(name COLLATE "default"), lower(CAST({} AS text))) > 0"""
-HANDLED: Final = """
-    SELECT DISTINCT i.session_id FROM interventions i WHERE i.session_id IS NOT NULL AND NOT EXISTS (
-        SELECT FROM email_reports m WHERE m.intervention_id = i.id AND m.state = 'failed' AND m.digest_id IS NULL)"""
-"""SQL of the `session_id` of all sessions about which something was done."""
+_HANDLED: Final = f"""
+    SELECT DISTINCT i.session_id FROM interventions i WHERE i.session_id IS NOT NULL AND {HANDLES}"""
 _AHEAD: Final = "{0}.scheduled_time > now() AND {0}.scheduled_time <= now() + CAST($1 AS integer) * interval '24 hours'"
 _JOINS: Final = {
     "p": f"""LEFT JOIN (
         SELECT session_id, scheduled_time, probability FROM session_reschedule_predictions a
         WHERE target = 'reschedule' AND {_AHEAD.format("a")} {{fence}}
     ) p ON p.session_id = s.id AND p.scheduled_time = s.scheduled_time""",
-    "h": f"LEFT JOIN ({HANDLED} OFFSET 0) h ON h.session_id = s.id",  # read as a whole: most have nothing
+    "h": f"LEFT JOIN ({_HANDLED} OFFSET 0) h ON h.session_id = s.id",  # read as a whole: most have nothing
     "t": "JOIN (SELECT id, name FROM tutors {fence}) t ON t.id = s.tutor_id",
     "u": "LEFT JOIN students u ON u.id = {student}",
 }

@@ -37,6 +37,6 @@ def name_actor(actor: str) -> str:
 
 def say_done(deed: SessionDeed) -> str:
     """The deed in a word or two."""
-    if not deed.counts:
+    if deed.failed:
         return "Reminder failed"
     return DEEDS[deed.kind].done

@@ -185,11 +185,11 @@ def _render_deeds(session: SessionDetail, zone: str) -> Markup:
 def _render_deed(deed: SessionDeed, zone: str) -> Markup:
     mail = f", {MAILS[deed.mail]}" if deed.mail else ""
     note = Markup("<p class=note>{}</p>").format(deed.note) if deed.note else NONE
-    icon = DEEDS[deed.kind].icon if deed.counts else "error"
+    icon = "error" if deed.failed else DEEDS[deed.kind].icon
     return Markup(
         "<li class={}><span class=icon aria-hidden=true>{}</span><b>{}</b> by {}{}<span class=when>{}</span>{}</li>"
     ).format(
-        "good" if deed.counts else "bad",
+        "bad" if deed.failed else "good",
         icon,
         say_done(deed),
         name_actor(deed.actor),

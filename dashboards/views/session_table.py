@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from dashboards.components.data_table import Cell, Deed, TableColumn, TableRow
+from dashboards.components.data_table import Cell, Deed, TableColumn, TableRow, Tone
 from dashboards.formats import NOTHING, format_percent
 from dashboards.views.deeds import DEEDS, name_actor, say_done
 from dashboards.views.risk import show_risk
@@ -78,9 +78,10 @@ def show_deed(session: ListedSession, call: int | None) -> Cell:
         return cell if deed is None else cell | {"detail": say_done(deed)}
     if deed is None:
         return {"text": NOTHING, "tone": "quiet"}
-    if not deed.counts:
+    if deed.failed:
         return {"text": say_done(deed), "icon": "error", "tone": "bad", "detail": who}
-    return {"text": say_done(deed), "icon": DEEDS[deed.kind].icon, "tone": "good", "detail": who}
+    tone: Tone = "good" if deed.handles else "plain"
+    return {"text": say_done(deed), "icon": DEEDS[deed.kind].icon, "tone": tone, "detail": who}
 
 
 def _show_row(session: ListedSession, zone: str, call: int | None, may_act: bool) -> TableRow:
