@@ -16,11 +16,19 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import URL, Engine, insert
+from sqlalchemy import URL, Connection, Engine, insert
 
 from bentos.answers import Answers
 from records.engine import create_app_engine
-from records.tables import session_reschedule_predictions, sessions, students, tutors
+from records.tables import (
+    email_reports,
+    interventions,
+    session_reschedule_predictions,
+    sessions,
+    students,
+    tutors,
+)
+from scoring.session_list import find_next, find_place
 from scoring.upcoming_list import SORT_ORDERS, SORTS, UpcomingQuery, answer_upcoming
 from tests.conftest import temporary_database
 from tqs.errors import QueryError
@@ -29,6 +37,7 @@ TUTORS = {uuid.UUID(int=1): "Zoe", uuid.UUID(int=2): "adam", uuid.UUID(int=3): "
 STUDENTS = {uuid.UUID(int=11): "Bo", uuid.UUID(int=12): "bo", uuid.UUID(int=13): "Bo"}
 VISITORS = ("visitor", "Visitor", "11", f"{{{uuid.UUID(int=11)}}}", uuid.UUID(int=12).hex)
 THRESHOLDS = (0.15, 0.35)
+DONE = ("nothing", "call", "note", "reminder", "failed reminder")  # of which only some handle a session
 LEVELS = {0.05: "low", 0.1: "low", 0.2: "medium", 0.9: "high", None: None}
 
 
@@ -43,6 +52,7 @@ class Row:
     status: str = "scheduled"
     probability: float | None = None
     moved: bool = False
+    done: str = "nothing"
 
     @property
     def shown(self) -> float | None:
@@ -66,7 +76,8 @@ def make_rows() -> list[Row]:
     for number, (tutor, student) in enumerate(itertools.islice(itertools.cycle(people), 168)):
         status, probability, moved = kinds[number % len(kinds)]
         key = uuid.uuid5(uuid.NAMESPACE_OID, str(number))
-        rows.append(Row(key, tutor, student, hours[number % len(hours)], status, probability, moved))
+        done = DONE[number % len(DONE)]
+        rows.append(Row(key, tutor, student, hours[number % len(hours)], status, probability, moved, done))
     return rows
 
 
@@ -78,6 +89,7 @@ class Listed:
     answers: Answers
     loop: asyncio.AbstractEventLoop
     now: datetime
+    engine: Engine
 
     def ask(self, query: UpcomingQuery) -> dict[str, Any]:
         sql, parameters = answer_upcoming(query, THRESHOLDS)
@@ -93,12 +105,12 @@ def listed(template_url: URL) -> Iterator[Listed]:
     with temporary_database(template_url, template=template_url.database) as url:
         engine = create_app_engine(url)
         write_rows(engine, now)
-        engine.dispose()
         with running_loop() as loop:
             answers = Answers(url)
             asyncio.run_coroutine_threadsafe(answers.start(), loop).result(30)
-            yield Listed(answers, loop, now)
+            yield Listed(answers, loop, now, engine)
             asyncio.run_coroutine_threadsafe(answers.stop(), loop).result(30)
+        engine.dispose()
 
 
 @contextmanager
@@ -124,6 +136,8 @@ def write_rows(engine: Engine, now: datetime) -> None:
             start = now + timedelta(hours=row.hours)
             values = {"id": row.id, "tutor_id": row.tutor, "student_id": row.student, "scheduled_time": start}
             connection.execute(insert(sessions).values(**values, status=row.status, source="api"))
+            if row.done != "nothing":
+                write_deed(connection, row, now)
             if row.probability is None:
                 continue
             for target in ("reschedule", "no_show"):
@@ -142,6 +156,16 @@ def write_rows(engine: Engine, now: datetime) -> None:
                 )
 
 
+def write_deed(connection: Connection, row: Row, now: datetime) -> None:
+    kind = row.done.removeprefix("failed ")
+    values = {"session_id": row.id, "tutor_id": row.tutor, "kind": kind, "actor": "person ada", "created_at": now}
+    deed = connection.execute(insert(interventions).values(**values).returning(interventions.c.id)).scalar_one()
+    if kind == "reminder":
+        mail = {"kind": "reminder", "session_id": row.id, "intervention_id": deed, "subject": "", "recipient": "a@b.c"}
+        state = "sent" if row.done == kind else "failed"
+        connection.execute(insert(email_reports).values(**mail, state=state, message_id=str(deed)))
+
+
 def expected(query: UpcomingQuery) -> list[Row]:
     """All that match, in order: a plain stable sort, by id first."""
     found = [
@@ -151,6 +175,8 @@ def expected(query: UpcomingQuery) -> list[Row]:
         and 0 < row.hours <= 24 * query.days_ahead
         and query.risk_level in (None, LEVELS[row.shown])
         and query.tutor_id in (None, row.tutor)
+        and query.tutor_search.lower() in TUTORS[row.tutor].lower()
+        and query.handled in (None, row.done in ("call", "reminder"))
     ]
 
     def key(row: Row) -> Any:
@@ -179,6 +205,8 @@ def expected(query: UpcomingQuery) -> list[Row]:
     order=st.sampled_from(SORT_ORDERS),
     limit=st.sampled_from([1, 3, 50, 500]),
     offset=st.sampled_from([0, 1, 7, 60, 1_000]),
+    search=st.sampled_from(["", "", "o", "ADAM", "äR", "%", "nobody"]),
+    handled=st.sampled_from([None, True, False]),
 )
 def test_every_page_is_that_of_a_plain_sort(
     listed: Listed,
@@ -189,8 +217,10 @@ def test_every_page_is_that_of_a_plain_sort(
     order: str,
     limit: int,
     offset: int,
+    search: str,
+    handled: bool | None,
 ) -> None:
-    query = UpcomingQuery(days, risk, tutor, sort_by, order, limit, offset)
+    query = UpcomingQuery(days, risk, tutor, sort_by, order, limit, offset, search, handled)
     answer, rows = listed.ask(query), expected(query)
     assert [row["id"] for row in answer["sessions"]] == [str(row.id) for row in rows[offset : offset + limit]]
     assert (answer["total"], answer["limit"], answer["offset"]) == (len(rows), limit, offset)
@@ -227,15 +257,48 @@ def test_pages_put_together_are_the_whole(listed: Listed) -> None:
         assert list(itertools.chain(*pages)) == whole
 
 
+@settings(max_examples=60)
+@given(
+    days=st.sampled_from([1, 7, 90]),
+    risk=st.sampled_from([None, "low", "high"]),
+    sort_by=st.sampled_from(SORTS),
+    order=st.sampled_from(SORT_ORDERS),
+    search=st.sampled_from(["", "o"]),
+    place=st.integers(0, 200),
+)
+def test_the_list_is_walked_in_its_order(
+    listed: Listed, days: int, risk: str | None, sort_by: str, order: str, search: str, place: int
+) -> None:
+    query = UpcomingQuery(days, risk, None, sort_by, order, tutor_search=search)
+    rows = expected(query)
+    if not rows:
+        assert find_next(listed.engine, query, THRESHOLDS, None) is None
+        return
+    at = place % len(rows)
+    assert find_place(listed.engine, query, THRESHOLDS, rows[at].id) == at
+    following = [row.id for row in rows[at + 1 :] + rows[:at] if row.done not in ("call", "reminder")]
+    assert find_next(listed.engine, query, THRESHOLDS, rows[at].id) == next(iter(following), None)
+
+
+def test_a_walk_begins_at_the_first_where_it_is_at_none_of_the_list(listed: Listed) -> None:
+    query = UpcomingQuery(risk_level="high", sort_by="reschedule_probability", sort_order="desc")
+    other = next(row for row in ROWS if row.status == "rescheduled")
+    first = next(row.id for row in expected(query) if row.done not in ("call", "reminder"))
+    for after in (None, other.id):
+        assert find_next(listed.engine, query, THRESHOLDS, after) == first
+    assert find_place(listed.engine, query, THRESHOLDS, other.id) is None
+
+
+@pytest.mark.parametrize("handled", [None, False])
 @pytest.mark.parametrize("risk_level", [None, "high"])
-def test_past_sessions_are_not_walked(engine: Engine, risk_level: str | None) -> None:
+def test_past_sessions_are_not_walked(engine: Engine, risk_level: str | None, handled: bool | None) -> None:
     with engine.begin() as connection:
         for statement in MANY_PAST:
             connection.exec_driver_sql(statement)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.exec_driver_sql("VACUUM ANALYZE")
         for number, (sort_by, order) in enumerate(itertools.product(SORTS, SORT_ORDERS)):
-            query = UpcomingQuery(risk_level=risk_level, sort_by=sort_by, sort_order=order)
+            query = UpcomingQuery(risk_level=risk_level, sort_by=sort_by, sort_order=order, handled=handled)
             sql, values = answer_upcoming(query, THRESHOLDS)
             connection.exec_driver_sql(f"PREPARE list_{number} AS {sql}")
             shown = ", ".join(f"'{value}'" for value in values)
@@ -310,6 +373,7 @@ MANY_PAST = (
         ({"limit": 501}, "limit is 501; it can be 1 to 500"),
         ({"limit": 0}, "limit is 0; it can be 1 to 500"),
         ({"offset": -1}, "offset is -1; it can be 0 or more"),
+        ({"tutor_search": "\0"}, "tutor_search holds a NUL character"),
     ],
 )
 def test_what_cannot_be_asked_for_is_named(wrong: dict[str, Any], said: str) -> None:
