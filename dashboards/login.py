@@ -27,8 +27,10 @@ from access.guesses import GuessLimit
 from access.people import ADMIN, check_password, find_person, is_anybody_here, normalise
 from access.refusals import Refusal, RefusalLog
 from dashboards.password_file import PASSWORD_FILE
+from dashboards.plain_page import POLICY as PLAIN_POLICY
 from dashboards.plain_page import write_error_page
-from dashboards.visitor import find_visitor, mark_login
+from dashboards.theme import FAVICON, LOOK_SCRIPT
+from dashboards.visitor import find_visitor, leave_page, mark_login
 from records.engine import explain_outage
 from tqs.errors import RecordsError
 
@@ -36,6 +38,7 @@ LOGIN_DAYS: Final = 7
 COOKIE: Final = "user"  # where Panel looks for who is logged in
 LOG_IN: Final = "log in"
 LOG_OUT: Final = "log out"
+POLICY: Final = PLAIN_POLICY.replace("form-action 'none'", "form-action 'self'")
 PLACE: Final = "dashboards"  # what the audit log says one logged in to
 OUTAGE: Final = "The records cannot be reached for now, so nobody can be let in; try again in a minute"
 REFUSED: Final = {
@@ -148,16 +151,18 @@ class DoorPage(RequestHandler):
     def show(self, template: str, **words: Any) -> None:
         """Answer with a template of ours."""
         forbid_framing(self)
-        self.finish(_templates().get_template(template).render(xsrf=self.xsrf_form_html(), **words))
+        self.set_header("Content-Security-Policy", POLICY)
+        look = {"icon": FAVICON, "look": LOOK_SCRIPT}
+        self.finish(_templates().get_template(template).render(xsrf=self.xsrf_form_html(), **look, **words))
 
-    async def show_login(self, error: str = "") -> None:
-        """Answer with the login page. error: a sentence why one is not let in."""
+    async def show_login(self, error: str = "", typed: str = "") -> None:
+        """Answer with the login page. error: a sentence why one is not let in; typed: as which name."""
         try:
             with explain_outage(self.door.engine):
                 alone = not await asyncio.to_thread(is_anybody_here, self.door.engine)
         except RecordsError:
             alone = True
-        words = {"user": ADMIN if alone else "", "admin": ADMIN, "file": PASSWORD_FILE, "error": error}
+        words = {"user": typed or (ADMIN if alone else ""), "admin": ADMIN, "file": PASSWORD_FILE, "error": error}
         elsewhere = url_concat(f"{self.door.address}/oauth", {"next": own_path(self.get_query_argument("next", "/"))})
         self.show("login.html", oauth=self.door.oauth, elsewhere=elsewhere, **words)
 
@@ -168,10 +173,10 @@ class _Login(DoorPage):
         await self.show_login("Your login has ended. Log in again, or ask your administrator." if ended else "")
 
     async def post(self) -> None:
-        login, password = normalise(self.get_body_argument("username", "")), self.get_body_argument("password", "")
+        typed, password = self.get_body_argument("username", ""), self.get_body_argument("password", "")
         try:
             with explain_outage(self.door.engine):
-                status, mark = await self._try(login, password, self.address)
+                status, mark = await self._try(normalise(typed), password, self.address)
         except RecordsError:
             status, mark = HTTPStatus.SERVICE_UNAVAILABLE, None
         if mark is not None:
@@ -181,7 +186,7 @@ class _Login(DoorPage):
         self.set_status(status)
         if status == HTTPStatus.TOO_MANY_REQUESTS:
             self.set_header("Retry-After", "60")
-        await self.show_login(REFUSED[status])
+        await self.show_login(REFUSED[status], typed)
 
     async def _try(self, login: str, password: str, address: str) -> tuple[HTTPStatus, str | None]:
         """The mark of the login, which is in the audit log then; none where it is refused."""
@@ -234,8 +239,16 @@ class _Logout(DoorPage):
                 await asyncio.to_thread(self.door.record, name, LOG_OUT, "button")
             except RecordsError as error:
                 raise HTTPError(HTTPStatus.SERVICE_UNAVAILABLE, reason=OUTAGE) from error
+        self._end_pages(self.get_cookie(COOKIE))
         self.clear_cookie(COOKIE)
         self.redirect("/login")
+
+    def _end_pages(self, cookie: str | None) -> None:
+        """Let no page stay open, in another tab, that was opened with this login."""
+        for path in self.application.app_paths:
+            for session in self.application.get_sessions(path):
+                if session.document.session_context.request.cookies.get(COOKIE) == cookie:
+                    session.document.add_next_tick_callback(leave_page)
 
 
 def own_path(address: str) -> str:

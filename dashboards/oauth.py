@@ -141,6 +141,10 @@ class _OAuthLogin(DoorPage):
         """In Panel's place, which would log the answer, tokens and all."""
         raise HTTPError(HTTPStatus.BAD_GATEWAY)
 
+    def _request_summary(self) -> str:
+        """What logs say of a request: not the code that it brings."""
+        return f"{self.request.method} {OAUTH_PATH} ({self.address})"
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """A sentence on a page of ours."""
         error = kwargs["exc_info"][1]

@@ -25,7 +25,7 @@ from dashboards.styles import read_style
 from dashboards.theme import FAVICON, LOOK_SCRIPT, THEME
 from dashboards.views.cards import spread
 from dashboards.views.notices import NOT_MADE, show_notice
-from dashboards.visitor import EndedLoginError, read_visitor, require_role
+from dashboards.visitor import EndedLoginError, leave_page, read_visitor, require_role
 from records.engine import explain_outage
 from tqs.errors import TqsError
 
@@ -181,7 +181,7 @@ class LivePage:
                 update_html(self._bar, render_bar(self._here, visitor.name, visitor.role))
                 self._load()
         except EndedLoginError:
-            pn.state.location.reload = not pn.state.location.reload  # any change: the browser comes to the login
+            leave_page()
         except TqsError as error:
             _log.warning("%s", error)
             self._banner.param.update(object=f"{error}. What is below may be out of date.", visible=True)

@@ -76,6 +76,12 @@ def read_visitor(engine: Engine) -> Visitor:
     return visitor
 
 
+def leave_page() -> None:
+    """Let the browser of the current document ask for the page anew, as which it comes to the login."""
+    location = pn.state.location
+    location.reload = not location.reload  # the browser does so at any change
+
+
 def require_role(engine: Engine, role: str) -> Visitor:
     """The visitor, if they have `role` or more.
 
