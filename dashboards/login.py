@@ -245,8 +245,9 @@ class _Logout(DoorPage):
 
     def _end_pages(self, cookie: str | None) -> None:
         """Let no page stay open, in another tab, that was opened with this login."""
-        for path in self.application.app_paths:
-            for session in self.application.get_sessions(path):
+        server: Any = self.application
+        for path in server.app_paths:
+            for session in server.get_sessions(path):
                 if session.document.session_context.request.cookies.get(COOKIE) == cookie:
                     session.document.add_next_tick_callback(leave_page)
 

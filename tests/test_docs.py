@@ -32,6 +32,8 @@ def test_every_command_of_the_readme_exists() -> None:
         "interventions",
         "models",
         "keys",
+        "people",
+        "audit",
         "up",
         "db",
         "doctor",
