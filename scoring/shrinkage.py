@@ -52,22 +52,24 @@ class LikelyRates:
     few: NDArray[np.bool_]
 
 
-def fit_prior(reschedules: ArrayLike, sessions: ArrayLike) -> RatePrior | None:
+def fit_prior(reschedules: ArrayLike, sessions: ArrayLike, tutors: ArrayLike = 1) -> RatePrior | None:
     """The prior of tutors with these counts (n,) of reschedules among sessions.
 
     None where fewer than FEWEST_TUTORS have a session, or no session or every one was rescheduled: nothing is known
     then of how tutors differ.
+
+    tutors: how many have each of the counts (n,).
     """
-    pairs = np.stack([np.asarray(reschedules, dtype=np.int64), np.asarray(sessions, dtype=np.int64)], axis=1)
-    pairs = pairs[pairs[:, 1] > 0]
-    part, whole = pairs.sum(axis=0) if len(pairs) else (0, 0)
-    if len(pairs) < FEWEST_TUTORS or part in (0, whole):
+    k, n, tutors = np.broadcast_arrays(*(np.asarray(one, dtype=np.float64) for one in (reschedules, sessions, tutors)))
+    taught = n > 0
+    k, n, tutors = k[taught], n[taught], tutors[taught]
+    part, whole, all_tutors = float(k @ tutors), float(n @ tutors), float(tutors.sum())
+    if all_tutors < FEWEST_TUTORS or part in (0, whole):
         return None
-    (k, n), tutors = _count_alike(pairs)
 
     def loss(theta: Float64) -> float:
         a, b = _shape(theta)
-        return -float(tutors @ (betaln(k + a, n - k + b) - betaln(a, b))) / len(pairs)
+        return -float(tutors @ (betaln(k + a, n - k + b) - betaln(a, b))) / all_tutors
 
     common = part / whole
     found = minimize(
@@ -90,10 +92,14 @@ def likely_rates(prior: RatePrior, reschedules: ArrayLike, sessions: ArrayLike) 
 
 def read_prior(engine: Engine) -> RatePrior | None:
     """The prior of the 30-day rates of all active tutors, as `fit_prior` has it."""
+    return fit_prior(*read_counts(engine))
+
+
+def read_counts(engine: Engine) -> Int64:
+    """Reschedules, sessions of 30 days, and how many active tutors with a session have such counts (3, n)."""
     with engine.connect() as connection:
         rows = connection.execute(_COUNTS).all()
-    counts = np.array(rows, dtype=np.int64).reshape(-1, 2)
-    return fit_prior(counts[:, 0], counts[:, 1])
+    return np.array(rows, dtype=np.int64).reshape(-1, 3).T
 
 
 def _shape(theta: Float64) -> tuple[float, float]:
@@ -102,15 +108,10 @@ def _shape(theta: Float64) -> tuple[float, float]:
     return float(mean * weight), float((1 - mean) * weight)
 
 
-def _count_alike(pairs: Int64) -> tuple[Float64, Float64]:
-    """Each pair of counts that occurs (2, m), and how many tutors have it (m,)."""
-    distinct, tutors = np.unique(pairs, axis=0, return_counts=True)
-    return distinct.T.astype(np.float64), tutors.astype(np.float64)
-
-
 _COUNTS: Final = text(
     """
-    SELECT s.tutor_reschedules_30d, s.total_sessions_30d FROM tutor_scores s JOIN tutors t ON t.id = s.tutor_id
-    WHERE t.is_active AND s.total_sessions_30d > 0
+    SELECT s.tutor_reschedules_30d, s.total_sessions_30d, count(*)
+    FROM tutor_scores s JOIN tutors t ON t.id = s.tutor_id
+    WHERE t.is_active AND s.total_sessions_30d > 0 GROUP BY 1, 2
     """
 )

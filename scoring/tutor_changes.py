@@ -16,7 +16,7 @@ TOLD: Final = tuple(name for name in PROFILE_COLUMNS["tutors"] if name != "sex")
 
 
 @dataclass(frozen=True, slots=True)
-class FlagChange:
+class TutorFlagChange:
     """The flag as the last scores of `day` (UTC) have it, where those of the day before them in the history differ.
 
     rate: the 30-day rate of that day in percent; None without a session.
@@ -35,11 +35,11 @@ class ProfileChange:
     changes: dict[str, tuple[Any, Any]]
 
 
-def list_flag_changes(engine: Engine, tutor_id: UUID, since: datetime) -> list[FlagChange]:
+def list_flag_changes(engine: Engine, tutor_id: UUID, since: datetime) -> list[TutorFlagChange]:
     """The days from `since` on at which the flag changed, the first one first."""
     with engine.connect() as connection:
         rows = connection.execute(_FLAGS, {"tutor": tutor_id, "since": since}).all()
-    return [FlagChange(**row._mapping) for row in rows]
+    return [TutorFlagChange(**row._mapping) for row in rows]
 
 
 def list_profile_changes(engine: Engine, tutor_id: UUID, since: datetime) -> list[ProfileChange]:

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 from sqlalchemy import Engine, text
 
-from scoring.shrinkage import Float64, RatePrior, fit_prior, likely_rates
+from scoring.shrinkage import Float64, Int64, RatePrior, fit_prior, likely_rates, read_counts
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -17,33 +17,39 @@ class Peers:
     """The active tutors who had a session in 30 days.
 
     prior: None where too little is known of how tutors differ, and then there are no rates.
-    rates: their likely rates, 0-1, ascending (n,).
+    rates: their likely rates, 0-1, ascending (n,); tutors: how many have each of them (n,).
     scored_at: when any tutor's scores were last computed; None where nobody has any.
     """
 
     prior: RatePrior | None
     rates: Float64
+    tutors: Int64
     scored_at: datetime | None
+
+    @property
+    def count(self) -> int:
+        """How many they are."""
+        return int(self.tutors.sum())
 
     def share_below(self, rate: float) -> float:
         """Which share of them, 0-1, has a lower likely rate; those of the same rate count half. NaN without any."""
-        if not len(self.rates):
+        if not self.count:
             return float("nan")
-        below, up_to = (np.searchsorted(self.rates, rate, side=side) for side in ("left", "right"))
-        return float(below + up_to) / 2 / len(self.rates)
+        below, same = self.tutors[self.rates < rate].sum(), self.tutors[self.rates == rate].sum()
+        return float(below + same / 2) / self.count
 
 
 def read_peers(engine: Engine) -> Peers:
     """All that the pages of single tutors hold them against; the same for each of them."""
+    reschedules, sessions, tutors = read_counts(engine)
     with engine.connect() as connection:
         scored_at = connection.scalar(_SCORED_AT)
-        counts = np.array(connection.execute(_COUNTS).all(), dtype=np.int64).reshape(-1, 2)
-    reschedules, sessions = counts[:, 0], counts[:, 1]
-    prior = fit_prior(reschedules, sessions)
+    prior = fit_prior(reschedules, sessions, tutors)
     if prior is None:
-        return Peers(None, np.empty(0), scored_at)
+        return Peers(None, np.empty(0), np.empty(0, dtype=np.int64), scored_at)
     rates = (reschedules + prior.reschedules) / (sessions + prior.sessions)
-    return Peers(prior, np.sort(rates), scored_at)
+    order = np.argsort(rates)
+    return Peers(prior, rates[order], tutors[order], scored_at)
 
 
 def likely_rate(peers: Peers, reschedules: int, sessions: int) -> tuple[float, float, float] | None:
@@ -55,9 +61,3 @@ def likely_rate(peers: Peers, reschedules: int, sessions: int) -> tuple[float, f
 
 
 _SCORED_AT: Final = text("SELECT max(last_calculated_at) FROM tutor_scores")
-_COUNTS: Final = text(
-    """
-    SELECT s.tutor_reschedules_30d, s.total_sessions_30d FROM tutor_scores s JOIN tutors t ON t.id = s.tutor_id
-    WHERE t.is_active AND s.total_sessions_30d > 0
-    """
-)

@@ -9,10 +9,9 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from dashboards.formats import format_short_time
-from dashboards.views.tutor_events import INTERVENTIONS, name_actor
+from dashboards.views.deeds import DEEDS, name_actor
 from scoring.interventions import ListedIntervention, Outcome
 
-ICONS: Final = {"reminder": "mail", "call": "call", "reassign": "swap_horiz", "note": "sticky_note_2"}
 OUTCOMES: Final = {  # word, icon, tone
     "completed": ("Held", "check", "good"),
     "no_show": ("Missed", "event_busy", "bad"),
@@ -37,8 +36,8 @@ def _render_one(one: ListedIntervention, zone: str) -> Markup:
         "<li><span class=icon aria-hidden=true>{icon}</span><div><p><b>{kind}</b> {about}</p>{note}"
         "<p class=when>{when}, {who}{outcome}</p></div></li>"
     ).format(
-        icon=ICONS[one.kind],
-        kind=INTERVENTIONS[one.kind],
+        icon=DEEDS[one.kind].icon,
+        kind=DEEDS[one.kind].done,
         about=_render_subject(one, zone),
         note=Markup("<p class=written>{}</p>").format(one.note) if one.note else "",
         when=format_short_time(one.created_at, zone),

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from access.audit import PERSON
 from dashboards.formats import NOTHING, format_day, format_percent
+from dashboards.views.deeds import DEEDS, name_actor
 from scoring.interventions import ListedIntervention
-from scoring.tutor_changes import FlagChange, ProfileChange
+from scoring.tutor_changes import ProfileChange, TutorFlagChange
 from scoring.tutor_history import RatePoint
 
 # kind: Material icon, tone
@@ -22,7 +22,6 @@ EVENTS: Final = {
     "intervention": ("support_agent", "blue"),
     "profile": ("edit", "quiet"),
 }
-INTERVENTIONS: Final = {"reminder": "Reminder", "call": "Call", "reassign": "Another tutor sought", "note": "Note"}
 LONGEST_WORDS: Final = 120  # of an event in the picture and the list; the whole note stands in the interventions
 
 
@@ -36,7 +35,7 @@ class RateEvent:
 
 
 def collect_events(
-    flags: Sequence[FlagChange],
+    flags: Sequence[TutorFlagChange],
     profiles: Sequence[ProfileChange],
     interventions: Sequence[ListedIntervention],
     since: datetime,
@@ -57,11 +56,6 @@ def tell_profile_change(change: ProfileChange) -> str:
         for column, (old, new) in change.changes.items()
     )
     return f"Profile changed: {', '.join(told)}"
-
-
-def name_actor(actor: str) -> str:
-    """Who did it, for people to read."""
-    return actor.removeprefix(PERSON)
 
 
 def render_history(points: Sequence[RatePoint], events: Sequence[RateEvent], zone: str) -> Markup:
@@ -103,13 +97,13 @@ def render_key(events: Sequence[RateEvent]) -> Markup:
     ).format(Markup("").join(items))
 
 
-def _tell_flag(change: FlagChange) -> tuple[str, str]:
+def _tell_flag(change: TutorFlagChange) -> tuple[str, str]:
     rate = "" if change.rate is None else f": {format_percent(change.rate)} in 30 days"
     return ("raised", f"Flag of high risk raised{rate}") if change.raised else ("lifted", f"Flag lifted{rate}")
 
 
 def _tell_intervention(one: ListedIntervention) -> str:
-    what = INTERVENTIONS[one.kind] + (" (automatic)" if one.automatic else f" by {name_actor(one.actor)}")
+    what = DEEDS[one.kind].done + (", automatic" if one.automatic else f" by {name_actor(one.actor)}")
     return f"{what}: {one.note}" if one.note else what
 
 

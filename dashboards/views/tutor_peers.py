@@ -23,7 +23,7 @@ def tell_standing(peers: Peers, likely: LikelyRate | None) -> str:
         return "Too few tutors have sessions to compare with."
     if likely is None:
         return "No session in 30 days, so there is nothing to compare."
-    others = f"{len(peers.rates):,} active tutors"
+    others = f"{peers.count:,} active tutors"
     below = peers.share_below(likely[0])
     if below >= 0.5:
         return f"Likely rate of {format_percent(100 * likely[0])}, higher than that of {_share(below)} of {others}."
@@ -33,7 +33,7 @@ def tell_standing(peers: Peers, likely: LikelyRate | None) -> str:
 def render_peers(peers: Peers, likely: LikelyRate | None) -> Markup:
     """The sentence and, where there is something to compare, the picture."""
     told = tell_standing(peers, likely)
-    picture = Markup("") if likely is None or not len(peers.rates) else _draw(peers, likely, told)
+    picture = Markup("") if likely is None or not peers.count else _draw(peers, likely, told)
     return Markup("<section class=peers><p>{}</p>{}</section>").format(told, picture)
 
 
@@ -41,7 +41,8 @@ def _draw(peers: Peers, likely: LikelyRate, told: str) -> Markup:
     rate, low, high = likely
     top = max(LEAST_RANGE, float(peers.rates[-1]), high)
     bars = int(np.ceil(top / STEP))
-    counts = np.bincount(np.minimum((peers.rates / STEP).astype(int), bars - 1), minlength=bars)
+    places = np.minimum((peers.rates / STEP).astype(int), bars - 1)
+    counts = np.bincount(places, peers.tutors, bars)
     scale = WIDTH / (bars * STEP)
     base = HEIGHT - FOOT
     tall = base - HEAD

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine
 
 from bentos.routers.tutors import TutorHistory
-from scoring.tutor_reschedules import select_history
+from scoring.tutor_reschedules import list_reschedules, select_history
 from tests.answers import fetch_answer
 from tests.scoring.conftest import NOW, Records, days_ago
 
@@ -154,3 +154,29 @@ def test_a_tutor_without_sessions_has_an_empty_history(engine: Engine, records: 
 
 def test_nobody_has_no_history(engine: Engine) -> None:
     assert fetch_answer(engine, select_history(), uuid.uuid4(), 90, 100, "UTC") is None
+
+
+def test_a_page_of_reschedules_with_their_notice(engine: Engine, records: Records) -> None:
+    ada, bob = records.tutor(1), records.tutor(2)
+    early = records.session(ada, days_ago(3), "rescheduled", cancelled_at=days_ago(6))  # 72 hours
+    late = records.session(ada, days_ago(9), "rescheduled", initiator="student", cancelled_at=days_ago(8.5))
+    silent = records.session(ada, days_ago(20), "rescheduled")
+    ahead = records.session(ada, days_ago(-4), "rescheduled", cancelled_at=days_ago(1))
+    records.session(ada, days_ago(1))
+    records.session(bob, days_ago(2), "rescheduled")
+    records.execute(f"UPDATE reschedules SET cancelled_at = NULL WHERE session_id = '{silent}'")
+    moved = (NOW + timedelta(days=5)).isoformat()
+    records.execute(f"UPDATE reschedules SET new_time = '{moved}', reason = 'ill' WHERE session_id = '{ahead}'")
+
+    page = list_reschedules(engine, uuid.UUID(ada), limit=3)
+
+    # by when they were called off: 1, 6 and 8.5 days ago, then the one that was to be 20 days ago
+    assert [str(one.session_id) for one in page.reschedules] == [ahead, early, late]
+    assert [one.notice_hours for one in page.reschedules] == [120.0, 72.0, -12.0]
+    assert [one.initiator for one in page.reschedules] == ["tutor", "tutor", "student"]
+    assert (page.reschedules[0].new_time, page.reschedules[0].reason) == (NOW + timedelta(days=5), "ill")
+    assert page.reschedules[1].new_time is None
+    assert page.total == 4
+    (last,) = list_reschedules(engine, uuid.UUID(ada), limit=3, offset=3).reschedules
+    assert (str(last.session_id), last.notice_hours) == (silent, None)
+    assert list_reschedules(engine, uuid.uuid4(), limit=3).total == 0
