@@ -126,6 +126,7 @@ class _ModelsPage:
         update_html(self._groups, render_groups(found.test_part))
         decisions = self._read_decisions(target, found)
         links = self._link(target, found.models, decisions)
+        self._changer.follow()
         self._show_models(found, links, may_change=visitor.may_act_as(ROLE))
         update_html(self._decisions, render_decisions(target, decisions[: self._decisions_shown], links, context.zone))
         self._older.visible = len(decisions) > self._decisions_shown
@@ -200,8 +201,7 @@ class _ModelsPage:
         history, fresh = self._histories.peek(target)
         if history is None:
             update_html(self._windows, Markup("<p class=hint role=status>Reading the predictions of the weeks …</p>"))
-            update_html(self._outcomes, EMPTY)
-            update_html(self._shadow, EMPTY)
+            self._outcomes.visible = self._shadow.visible = False
         else:
             self._show_read(target, history, found)
         if not fresh and target not in self._reading:
@@ -223,6 +223,7 @@ class _ModelsPage:
         told = Markup("<p class=hint>{}</p>").format(none) if none else EMPTY
         update_html(self._windows, render_windows(metrics, found.test_part, history.weeks) + told)
         update_html(self._outcomes, render_outcomes(history.outcomes))
+        self._outcomes.visible, self._shadow.visible = bool(history.outcomes), history.shadow is not None
         update_html(self._shadow, render_shadow(history.shadow, self._context.zone))
 
 

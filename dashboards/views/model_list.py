@@ -53,7 +53,8 @@ def render_shadow(report: ShadowReport | None, zone: str) -> Markup:
         f"{format_count(report.predicted)} {ROWS[report.target]} predicted by both, {format_count(report.waiting)} of "
         "them not over yet. "
     )
-    said = f"Too early to say: {report.too_early}" if report.too_early else report.verdict or ""
+    verdict = report.verdict or ""
+    said = f"Too early to say: {report.too_early}" if report.too_early else verdict[:1].upper() + verdict[1:]
     return Markup("<p>{word} <span class=when>{when}</span></p><p class=reason>{told}</p>").format(
         word=render_word("visibility", "quiet", f"{report.version} in shadow"),
         when=when,

@@ -138,7 +138,7 @@ def _render_week(week: ExpectedWeek, top: float) -> Markup:
     rate, loss = (None, None) if week.expected is None else (week.expected.rate, week.expected.log_loss)
     return _line(
         f"Week of {week.week.day} {week.week:%b %Y}",
-        _cell(render_word(*STATES[week.state])),
+        _cell(_render_state(week)),
         _number(format_count(week.told), f"of {format_count(week.predictions)}"),
         _number("too few")
         if rate is None
@@ -148,6 +148,16 @@ def _render_week(week: ExpectedWeek, top: float) -> Markup:
         _number(NOTHING) if loss is None else _number(f"{loss.value:.4f}", f"{loss.low:.4f}–{loss.high:.4f}"),
         _number(NOTHING if week.log_loss is None else f"{week.log_loss:.4f}"),
     )
+
+
+def _render_state(week: ExpectedWeek) -> Markup:
+    """Where something is not as expected, which of the two."""
+    icon, tone, word = STATES[week.state]
+    if week.state == "not as expected" and week.expected is not None:
+        found = (("rate", week.expected.rate, week.rate), ("log loss", week.expected.log_loss, week.log_loss))
+        outside = [name for name, expected, came in found if came is not None and not expected.holds(came)]
+        word = f"{' and '.join(outside)} {word}"
+    return render_word(icon, tone, word)
 
 
 def _render_track(rate: Expected | None, came: float | None, top: float) -> Markup:
