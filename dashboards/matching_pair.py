@@ -64,12 +64,12 @@ class PairPanel:
         ranking: Ranking | None,
         waiting: Notice | None,
     ) -> None:
-        """What there is to show of the two; `waiting`: what has to be there first."""
+        """What there is to show of the two; `waiting`: what has to be there before there is more."""
         pair = None
-        if model is not None and student is not None and tutor is not None and waiting is None:
+        if model is not None and student is not None and tutor is not None:
             pair = read_pair(self._engine, student.id, tutor.id)
-        missing = NOBODY_CHOSEN if student is None else NO_TUTOR_CHOSEN
-        update_notice(self._notice, waiting or (missing if pair is None else None))
+        missing = waiting or (NOBODY_CHOSEN if student is None else NO_TUTOR_CHOSEN)
+        update_notice(self._notice, missing if pair is None else None)
         for card in self._cards:
             card.visible = pair is not None
         if pair is not None and model is not None and student is not None and tutor is not None:

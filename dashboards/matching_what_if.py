@@ -112,8 +112,8 @@ def _make_input(preference: Changeable) -> Any:
     shared = {"label": _label(preference, known=True), "sizing_mode": "stretch_width", "size": "small"}
     if preference.column == "style":
         return pmui.Select(options=list(TEACHING_STYLES), margin=(2, 0, 6, 0), **shared)
-    smaller = {"& .MuiTypography-root": {"fontSize": ".875rem"}}
-    return pmui.IntSlider(start=preference.low, end=preference.high, margin=(0, 8), sx=smaller, **shared)
+    smaller = ".MuiFormLabel-root { font-size: .875rem; }"
+    return pmui.IntSlider(start=preference.low, end=preference.high, margin=(0, 8), stylesheets=[smaller], **shared)
 
 
 def _label(preference: Changeable, known: bool) -> str:

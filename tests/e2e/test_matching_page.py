@@ -10,10 +10,11 @@ from uuid import UUID
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import text
 
 from tests.e2e.conftest import Dashboards
+from tests.e2e.logins import visit_as
 from tests.e2e.matching import card, choose, collect, write_matches
 from tests.e2e.test_tutors_page import CONTRAST
 from tests.e2e.tutors import XSS
@@ -124,6 +125,25 @@ def test_a_group_is_assigned_and_exported(dashboards: Dashboards, page: Page, id
 
     page.get_by_role("button", name="Take Anna out of the group").click()
     expect(page.get_by_text("The group has changed since; find the assignment again.")).to_be_visible()
+
+
+def test_a_viewer_tries_and_changes_nothing(browser: Browser, dashboards: Dashboards, ids: dict[str, UUID]) -> None:
+    with dashboards.engine.begin() as connection:
+        connection.execute(text("INSERT INTO people (login, role) VALUES ('vera', 'viewer'), ('cara', 'coach')"))
+    path = f"/matching?student={ids['Anna']}&tutor={ids['Xaver']}&session={ids['session']}"
+    refused = "Recording a reassignment takes the role coach"
+    with visit_as(browser, dashboards, "vera", path) as page:
+        expect(page.get_by_role("button", name=refused)).to_be_disabled()
+        page.get_by_role("slider", name="Pace").first.press("ArrowRight")
+        expect(page.locator(".change .figure")).to_have_text(["10.0%", "17.5%", "+7.5 pp"])
+    with visit_as(browser, dashboards, "cara", path) as page:
+        page.get_by_role("button", name="Record reassignment").click()
+        expect(page.get_by_role("button", name="Yes, Xaver takes it")).to_be_enabled()
+        with dashboards.engine.begin() as connection:
+            connection.execute(text("UPDATE people SET role = 'viewer' WHERE login = 'cara'"))
+        expect(page.get_by_role("button", name=refused)).to_be_disabled()
+    with dashboards.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM interventions")).scalar_one() == 0
 
 
 def test_it_is_found_by_name_and_by_keyboard(page: Page) -> None:
