@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from math import ceil
 from typing import Any, Final
 from uuid import UUID
@@ -12,49 +13,55 @@ import panel_material_ui as pmui
 
 from dashboards.components.data_table import DataTable
 from dashboards.context import Context
+from dashboards.csv_export import CsvTable, show_export
 from dashboards.html import show_html, update_html
 from dashboards.page import LivePage
-from dashboards.views.cards import frame, show_card, show_side_by_side
+from dashboards.tutor_filters import TutorFilters
+from dashboards.views.cards import frame, show_card, show_side_by_side, spread
 from dashboards.views.notices import NO_MATCH, NO_TUTORS, NOT_SCORED, Notice, show_notice, update_notice
 from dashboards.views.rate_charts import draw_rate_distribution, draw_rate_history
 from dashboards.views.tiles import render_tiles, show_tiles, summary_tiles
+from dashboards.views.tutor_csv import tabulate_tutors
 from dashboards.views.tutor_detail import render_tutor
-from dashboards.views.tutor_table import TUTOR_COLUMNS, show_tutor_rows
+from dashboards.views.tutor_table import TREND_WEEKS, TUTOR_COLUMNS, show_tutor_rows
 from features.catalogue_tutor import HIGH_RISK_PERCENT
-from scoring.shrinkage import RatePrior, read_prior
-from scoring.tutor_history import compute_rate_history
+from scoring.shrinkage import RatePrior
+from scoring.tutor_history import compute_rate_histories, compute_rate_history
 from scoring.tutor_list import (
     ListedTutor,
     TutorPage,
     TutorSummary,
     find_place,
     find_tutor,
+    list_subjects,
     list_tutors,
+    read_tutors,
     summarise_tutors,
 )
 from scoring.tutor_page import LIKELY, TutorQuery
 
 PAGE_SIZE: Final = 10
 LINKED: Final = "tutor"  # the parameter of the address that links in mails name a tutor by
-RISKS: Final = {"All": "all", "High risk": "high_risk", "Low risk": "low_risk"}
 
 
 def show_tutors_page(context: Context) -> pmui.Page:
     """The page for one browser.
 
-    An address that ends in `?tutor=<id>` opens it at that tutor.
+    An address that ends in `?tutor=<id>` opens it at that tutor; `risk`, `standing`, `subject` and `search` set what is
+    listed.
     """
     return _TutorsPage(context).view
 
 
 class _TutorsPage:
     def __init__(self, context: Context) -> None:
+        self._context = context
         self._engine = context.engine
         self._live = context.live
         self._drawn: dict[str, Any] = {}
         self._prior: RatePrior | None = None
         self._chosen = ""
-        self._linked = b"".join(pn.state.session_args.get(LINKED, [])[:1]).decode(errors="replace")
+        self._linked = read_word(LINKED)
         self._astray = pmui.Alert(
             severity="info",
             visible=False,
@@ -66,8 +73,9 @@ class _TutorsPage:
         )
         self._tiles = show_tiles()
         self._notice = show_notice()
-        self._search = pmui.TextInput(label="Search name or e-mail", size="small", margin=0, width=280)
-        self._risk = pmui.RadioButtonGroup(options=list(RISKS), value="All", size="small", margin=0)
+        self._filters = TutorFilters(self._start_over)
+        self._filters.read(*(read_word(name) for name in ("risk", "standing", "subject", "search")))
+        self._until = datetime.now(UTC)  # the moment that the rates are of
         self._table = DataTable(
             label="Tutors with their reschedule rates",
             columns=TUTOR_COLUMNS,
@@ -86,10 +94,9 @@ class _TutorsPage:
             self._distribution,
             note=f"Tutors by their rate of 30 days; high risk is above {HIGH_RISK_PERCENT}%",
         )
-        self._body = self._lay_out()
         self._page = LivePage(context, self._load)
-        self._search.param.watch(self._start_over, "value_input")
-        self._risk.param.watch(self._start_over, "value")
+        self._export = show_export(context, self._page, self._tabulate)
+        self._body = self._lay_out()
         self._table.param.watch(self._start_over, "sort")
         self._table.param.watch(self._page.refresh, "page")
         self._table.param.watch(self._choose, "selected")
@@ -99,10 +106,11 @@ class _TutorsPage:
         return show_side_by_side(
             show_card(
                 "Reschedule rates",
+                spread(*self._filters.widgets, margin=(0, 18, 12, 18)),
                 self._table,
                 self._no_match,
                 note="Share of their sessions that tutors moved or cancelled",
-                controls=[self._search, self._risk],
+                controls=[self._export],
             ),
             self._detail_card,
             self._distribution_card,
@@ -122,10 +130,12 @@ class _TutorsPage:
             self._page.refresh()
 
     def _load(self) -> None:
-        self._prior = self._live.share(read_prior)
+        self._prior = self._context.kept_prior.prior
+        summary = self._live.share(summarise_tutors)
+        self._until = summary.last_calculated_at or datetime.now(UTC)
+        self._filters.offer(self._live.share(list_subjects))
         if self._linked:
             self._follow_link()
-        summary = self._live.share(summarise_tutors)
         update_html(self._tiles, render_tiles(summary_tiles(summary)))
         update_notice(self._notice, _missing(summary))
         self._body.visible = summary.tutors > 0
@@ -152,7 +162,11 @@ class _TutorsPage:
         last = max(ceil(page.total / table.page_size) - 1, 0)
         if table.page > last:  # fewer tutors than when this page was turned to
             table.page, page = last, self._list(last)
-        table.param.update(rows=show_tutor_rows(page.tutors, self._prior), total=page.total, visible=page.total > 0)
+        histories = compute_rate_histories(
+            self._engine, [tutor.id for tutor in page.tutors], self._until, weeks=TREND_WEEKS
+        )
+        rows = show_tutor_rows(page.tutors, self._prior, histories)
+        table.param.update(rows=rows, total=page.total, visible=page.total > 0)
         update_notice(self._no_match, None if page.total else NO_MATCH)
         return page.tutors
 
@@ -163,18 +177,21 @@ class _TutorsPage:
         """What is asked for; by the plain rate as long as too few tutors have sessions for a likely one."""
         sort_by = self._table.sort["by"]
         return TutorQuery(
-            risk_status=RISKS[self._risk.value],
             sort_by="reschedule_rate_30d" if sort_by == LIKELY and self._prior is None else sort_by,
             sort_order=self._table.sort["order"],
-            search=self._search.value_input.replace("\0", ""),
             limit=self._table.page_size,
             offset=page * self._table.page_size,
             prior=self._prior,
+            **self._filters.ask(self._until),
         )
+
+    def _tabulate(self) -> CsvTable:
+        """All tutors that match, in the order of the list."""
+        return tabulate_tutors(read_tutors(self._engine, self._query()), self._prior)
 
     def _load_detail(self, listed: list[ListedTutor], summary: TutorSummary) -> None:
         """The tutor who was chosen; else the one who is shown, while the page of the list has it; else its first."""
-        tutor = find_tutor(self._engine, UUID(self._chosen)) if self._chosen else None
+        tutor = find_tutor(self._engine, UUID(self._chosen), former=True) if self._chosen else None
         shown = (other for other in listed if str(other.id) == self._table.selected)
         tutor = tutor or next(shown, None) or next(iter(listed), None)
         self._detail_card.visible = tutor is not None and summary.last_calculated_at is not None
@@ -190,6 +207,11 @@ class _TutorsPage:
         if self._drawn.get(draw.__name__) != data:
             pane.object = draw(data)
             self._drawn[draw.__name__] = data
+
+
+def read_word(name: str) -> str:
+    """What the address of the page says of `name`; whatever somebody wrote there, or nothing."""
+    return b"".join(pn.state.session_args.get(name, [])[:1]).decode(errors="replace").replace("\0", "")
 
 
 def _missing(summary: TutorSummary) -> Notice | None:

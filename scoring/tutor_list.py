@@ -1,12 +1,12 @@
 """Tutors with their scores, as the dashboards show them: a page of the list, one line of it, and the sum of it.
 
 A tutor that was never scored is in the list with nulls and counts as not flagged; one that was removed (`is_active`
-false) is not in it.
+false) is in it where that is asked for.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -15,6 +15,8 @@ from sqlalchemy import Engine, func, select, text
 
 from records.tables import tutor_scores, tutors
 from scoring.tutor_page import TutorQuery, count_tutors, locate_tutor, select_tutor, select_tutors
+
+MOST_SUBJECTS: Final = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class ListedTutor:
     reschedule_trend: float | None
     is_high_risk: bool
     last_calculated_at: datetime | None
+    is_active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +67,9 @@ class TutorSummary:
 
 
 def list_tutors(engine: Engine, query: TutorQuery) -> TutorPage:
-    """The page of the active tutors that is asked for, with their scores."""
+    """The page of the tutors that is asked for, with their scores."""
     page, count = (text(sql.format(**_BINDS)) for sql in (select_tutors(query, _COLUMNS), count_tutors(query)))
-    values = {"limit": query.limit, "offset": query.offset, "search": query.search, **_prior_values(query)}
+    values = {"limit": query.limit, "offset": query.offset, **_values(query)}
     with engine.connect().execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True) as connection:
         rows = connection.execute(page, values).all()
         total = connection.execute(count, values).scalar_one()
@@ -84,8 +87,25 @@ def find_place(engine: Engine, query: TutorQuery, tutor_id: UUID) -> int | None:
     """How many tutors come before this one among all that match, whatever the limit; None where it does not match."""
     place = text(locate_tutor(query).format(**_BINDS))
     with engine.connect() as connection:
-        before: int | None = connection.scalar(place, {"id": tutor_id, "search": query.search, **_prior_values(query)})
+        before: int | None = connection.scalar(place, {"id": tutor_id, **_values(query)})
     return before
+
+
+def read_tutors(engine: Engine, query: TutorQuery) -> list[ListedTutor]:
+    """All tutors that match, in order, whatever the limit and the offset."""
+    statement = text(select_tutors(query, _COLUMNS).format(**_BINDS | {"limit": "NULL", "offset": "0"}))
+    with engine.connect() as connection:
+        rows = connection.execute(statement, _values(query)).all()
+    return [ListedTutor(**row._mapping) for row in rows]
+
+
+def list_subjects(engine: Engine) -> list[str]:
+    """The subjects that sessions were ever booked in, by code point; the first MOST_SUBJECTS of them.
+
+    However many sessions there are, an index is asked once a subject.
+    """
+    with engine.connect() as connection:
+        return list(connection.scalars(_SUBJECTS, {"limit": MOST_SUBJECTS}))
 
 
 def summarise_tutors(engine: Engine) -> TutorSummary:
@@ -126,14 +146,29 @@ def summarise_tutors(engine: Engine) -> TutorSummary:
 
 
 _COLUMNS: Final = tuple(field.name for field in fields(ListedTutor))
-_BINDS: Final = {name: f":{name}" for name in ("limit", "offset", "search", "prior_reschedules", "prior_sessions")}
+_BINDS: Final = {
+    name: f":{name}"
+    for name in ("limit", "offset", "search", "prior_reschedules", "prior_sessions", "subject", "since", "until")
+}
+_SUBJECTS: Final = text(
+    """
+    WITH RECURSIVE known AS (
+        (SELECT subject FROM sessions WHERE subject IS NOT NULL ORDER BY subject LIMIT 1)
+        UNION ALL
+        SELECT (SELECT subject FROM sessions WHERE subject > known.subject ORDER BY subject LIMIT 1)
+        FROM known WHERE known.subject IS NOT NULL
+    )
+    SELECT subject FROM known WHERE subject IS NOT NULL LIMIT :limit
+    """
+)
 _SUMMED: Final = ("total_sessions_30d", "tutor_reschedules_30d", "total_sessions_90d", "tutor_reschedules_90d")
 
 
-def _prior_values(query: TutorQuery) -> dict[str, float]:
-    if query.prior is None:
-        return {}
-    return {"prior_reschedules": query.prior.reschedules, "prior_sessions": query.prior.sessions}
+def _values(query: TutorQuery) -> dict[str, Any]:
+    values: dict[str, Any] = {"search": query.search}
+    if query.prior is not None:
+        values |= {"prior_reschedules": query.prior.reschedules, "prior_sessions": query.prior.sessions}
+    return values if query.taught is None else values | asdict(query.taught)
 
 
 def _with_scores() -> Any:

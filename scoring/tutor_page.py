@@ -1,4 +1,4 @@
-"""The list of the active tutors with their scores, in SQL: which ones, in which order, which part of them, how many.
+"""The list of tutors with their scores, in SQL: which ones, in which order, which part of them, how many.
 
 One text serves the dashboard and, as JSON, the API. A tutor that was never scored is in the list with nulls and counts
 as not flagged.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from records.json_sql import json_columns, json_list, json_object
@@ -18,6 +19,7 @@ RISK_STATUSES: Final = ("all", "high_risk", "low_risk")
 SORTS: Final = ("reschedule_rate_30d", "total_sessions_30d", "name")
 LIKELY: Final = "likely_rate_30d"  # what to sort by besides, where the prior of the rates is given
 SORT_ORDERS: Final = ("asc", "desc")
+STANDINGS: Final = ("active", "former", "all")
 MAX_LIMIT: Final = 1_000
 ANSWERED: Final = (
     "id",
@@ -32,12 +34,22 @@ ANSWERED: Final = (
 
 
 @dataclass(frozen=True, slots=True)
+class Taught:
+    """Sessions of `subject` that were scheduled after `since` and not after `until`, whatever became of them."""
+
+    subject: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class TutorQuery:
     """The tutors `offset` to `offset + limit` of those asked for.
 
     Nulls come last in either order, ties are broken by id, names compare by code point. `search` is looked for in
     name and e-mail whatever the case, and means itself: `%` and `_` are letters like any other. With a `prior` they can
-    be sorted by the rate of 30 days as it is likely to be (`scoring.shrinkage`).
+    be sorted by the rate of 30 days as it is likely to be (`scoring.shrinkage`). `standing` lists those who were
+    removed instead, or as well. `taught` leaves those who had sessions of a subject.
 
     Raises
     ------
@@ -45,7 +57,7 @@ class TutorQuery:
         a value that is not among the allowed ones, a limit outside 1-1,000, a negative offset, or a NUL in `search`.
     """
 
-    OWN: ClassVar = ("id", "name", "email")  # columns of the tutor; all others are of the scores
+    OWN: ClassVar = ("id", "name", "email", "is_active")  # columns of the tutor; all others are of the scores
 
     risk_status: str = "all"
     sort_by: str = "reschedule_rate_30d"
@@ -54,11 +66,14 @@ class TutorQuery:
     limit: int = 100
     offset: int = 0
     prior: RatePrior | None = None
+    standing: str = "active"
+    taught: Taught | None = None
 
     def __post_init__(self) -> None:
         _check_choice("risk_status", self.risk_status, RISK_STATUSES)
         _check_choice("sort_by", self.sort_by, SORTS if self.prior is None else (*SORTS, LIKELY))
         _check_choice("sort_order", self.sort_order, SORT_ORDERS)
+        _check_choice("standing", self.standing, STANDINGS)
         if not 1 <= self.limit <= MAX_LIMIT:
             raise QueryError(f"limit is {self.limit}; it can be 1 to {MAX_LIMIT:,}")
         if self.offset < 0:
@@ -83,9 +98,11 @@ def answer_tutors(query: TutorQuery) -> tuple[str, tuple[Any, ...]]:
 def select_tutors(query: TutorQuery, columns: Sequence[str]) -> str:
     """SQL of the page's rows with these columns, in order; {limit}, {offset} and {search} stand for its parameters.
 
-    {prior_reschedules} and {prior_sessions} do where it is sorted by LIKELY.
+    {prior_reschedules} and {prior_sessions} do where it is sorted by LIKELY; {subject}, {since} and {until} where it is
+    filtered by what they taught.
     """
-    page = _sorted_ids(query) if query.search or query.sort_by in ("name", LIKELY) else _walked_ids(query)
+    looked_at = query.search or query.taught or query.standing != "active" or query.sort_by in ("name", LIKELY)
+    page = _sorted_ids(query) if looked_at else _walked_ids(query)
     return f"""
         SELECT {_list(columns)} FROM ({page}) page
         JOIN tutors t ON t.id = page.id LEFT JOIN tutor_scores s ON s.tutor_id = t.id
@@ -94,7 +111,7 @@ def select_tutors(query: TutorQuery, columns: Sequence[str]) -> str:
 
 def count_tutors(query: TutorQuery) -> str:
     """SQL of how many there are in all; {search} stands for its parameter."""
-    return f"SELECT count(*) FROM {_TUTORS} WHERE t.is_active{_risk(query)}{_search(query)}"
+    return f"SELECT count(*) FROM {_TUTORS} WHERE {_match(query)}"
 
 
 def locate_tutor(query: TutorQuery) -> str:
@@ -102,7 +119,7 @@ def locate_tutor(query: TutorQuery) -> str:
     return f"""
         SELECT before FROM (
             SELECT t.id, row_number() OVER (ORDER BY {_order(query)}) - 1 AS before
-            FROM {_TUTORS} WHERE t.is_active{_risk(query)}{_search(query)}
+            FROM {_TUTORS} WHERE {_match(query)}
         ) listed WHERE id = :id"""
 
 
@@ -122,7 +139,7 @@ _NAMES: Final = ('t.name COLLATE "default"', "t.email")  # the collation of name
 def _sorted_ids(query: TutorQuery) -> str:
     """By name, whose index holds the active ones; or by whatever where each of them is looked at in any case."""
     return f"""
-        SELECT t.id FROM {_TUTORS} WHERE t.is_active{_risk(query)}{_search(query)}
+        SELECT t.id FROM {_TUTORS} WHERE {_match(query)}
         ORDER BY {_order(query)} LIMIT {{limit}} OFFSET {{offset}}"""
 
 
@@ -152,6 +169,18 @@ def _order(query: TutorQuery) -> str:
     if query.sort_by == LIKELY:
         return f"{_LIKELY_RATE} {query.sort_order} NULLS LAST, t.id"
     return f"s.{query.sort_by} {query.sort_order} NULLS LAST, t.id"
+
+
+def _match(query: TutorQuery) -> str:
+    standing = {"active": "t.is_active", "former": "NOT t.is_active", "all": "TRUE"}[query.standing]
+    return f"{standing}{_risk(query)}{_search(query)}{_taught(query)}"
+
+
+def _taught(query: TutorQuery) -> str:
+    if query.taught is None:
+        return ""
+    return """ AND t.id IN (SELECT tutor_id FROM sessions
+            WHERE subject = {subject} AND scheduled_time > {since} AND scheduled_time <= {until})"""
 
 
 def _risk(query: TutorQuery) -> str:

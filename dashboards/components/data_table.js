@@ -1,16 +1,52 @@
 // Builds the table of DataTable. Every text goes through textContent: nothing that a row holds can become markup.
 
 export function render({model, el}) {
+  const scroller = make("div", "scroller")
+  const hint = make("p", "hint", "More columns: scroll sideways")
+  hint.append(icon("arrow_forward"))
+  const heard = make("p", "heard") // stays, so that what is put into it is said
+  heard.setAttribute("role", "status")
   const root = make("div", "root")
-  el.append(root)
+  const frame = make("div", "frame")
+  frame.append(scroller)
+  root.append(frame, hint)
+  el.append(root, heard)
+
+  const look = () => {
+    const hidden = scroller.scrollWidth - scroller.clientWidth
+    root.classList.toggle("overflows", hidden > 1)
+    root.classList.toggle("moved", scroller.scrollLeft > 1)
+    root.classList.toggle("more", hidden - scroller.scrollLeft > 1)
+  }
+  scroller.onscroll = look
+  const watcher = new ResizeObserver(look)
 
   const draw = () => {
     const held = heldFocus(el)
-    root.replaceChildren(drawTable(model), drawFooter(model))
+    const table = drawTable(model)
+    scroller.replaceChildren(table)
+    watcher.disconnect()
+    for (const measured of [scroller, table]) watcher.observe(measured)
+    root.querySelector(".footer")?.remove()
+    root.append(drawFooter(model))
     if (held) root.querySelector(`[data-focus="${CSS.escape(held)}"]`)?.focus({preventScroll: true})
   }
   for (const name of ["columns", "rows", "total", "page", "page_size", "sort", "selected"]) model.on(name, draw)
+  model.on("sort", () => { heard.textContent = sayOrder(model) })
+  model.on("page", () => { heard.textContent = sayRange(model) })
   draw()
+}
+
+function sayOrder(model) {
+  const column = model.columns.find(column => column.key === model.sort.by)
+  return column ? `Sorted by ${column.title}, ${model.sort.order === "desc" ? "descending" : "ascending"}` : ""
+}
+
+function sayRange(model) {
+  const first = model.page * model.page_size
+  const last = Math.min(first + model.page_size, model.total)
+  const number = n => n.toLocaleString("en-US")
+  return model.total ? `${number(first + 1)}–${number(last)} of ${number(model.total)}` : "0 of 0"
 }
 
 function drawTable(model) {
@@ -19,13 +55,21 @@ function drawTable(model) {
   const head = make("tr")
   for (const column of model.columns) head.append(drawHeading(model, column))
   const body = make("tbody")
-  for (const row of model.rows) body.append(drawRow(model, row))
+  const ends = findEnds(model)
+  for (const row of model.rows) body.append(drawRow(model, row, ends))
   const thead = make("thead")
   thead.append(head)
   table.append(thead, body)
-  const scroller = make("div", "scroller")
-  scroller.append(table)
-  return scroller
+  return table
+}
+
+// By column the share at which its bars end: 1, or the fullest of them, so that all of a column can be compared.
+function findEnds(model) {
+  const ends = {}
+  for (const {key} of model.columns) {
+    ends[key] = Math.max(1, ...model.rows.map(row => row.cells[key]?.share ?? 0))
+  }
+  return ends
 }
 
 function drawHeading(model, column) {
@@ -33,7 +77,8 @@ function drawHeading(model, column) {
   heading.scope = "col"
   if (column.help) heading.title = column.help
   if (!column.sortable) {
-    heading.textContent = column.title
+    if (column.title) heading.textContent = column.title
+    else heading.append(make("span", "heard", "Actions"))
     return heading
   }
   const sorted = model.sort.by === column.key
@@ -50,37 +95,55 @@ function drawHeading(model, column) {
   return heading
 }
 
-function drawRow(model, row) {
-  const line = make("tr", [row.id === model.selected && "chosen", row.mark && "marked"].filter(Boolean).join(" "))
+function drawRow(model, row, ends) {
+  const chosen = row.id === model.selected
+  const line = make("tr", [chosen && "chosen", row.mark && "marked"].filter(Boolean).join(" "))
   line.dataset.id = row.id
+  if (chosen) line.setAttribute("aria-current", "true")
   const choose = () => { model.selected = row.id }
   line.onclick = choose
   model.columns.forEach((column, index) => {
-    const content = drawCell(row.cells[column.key])
+    const held = row.cells[column.key] ?? {}
+    const content = drawCell(held, ends[column.key])
     const cell = make(index ? "td" : "th", classesOf(column))
     if (index) {
       cell.append(content)
-      if (row.cells[column.key]?.deeds) cell.append(drawDeeds(model, row, row.cells[column.key].deeds))
+      if (held.deeds) cell.append(drawDeeds(model, row, held.deeds))
     } else {
       cell.scope = "row"
-      const button = make("button", "name")
-      button.dataset.focus = `row-${row.id}`
-      button.setAttribute("aria-pressed", String(row.id === model.selected))
-      button.append(content)
-      if (row.mark) button.append(make("span", "heard", ", "), make("span", "heard mark-word", row.mark))
-      cell.append(button)
+      const name = held.link ? drawLinkedName(row, content, choose) : drawName(row, content, chosen)
+      if (row.mark) name.append(make("span", "heard", ", "), make("span", "heard mark-word", row.mark))
+      cell.append(name)
     }
     line.append(cell)
   })
   return line
 }
 
-function drawCell(cell = {}) {
+function drawName(row, content, chosen) {
+  const button = make("button", "name")
+  button.dataset.focus = `row-${row.id}`
+  button.setAttribute("aria-pressed", String(chosen))
+  button.append(content)
+  return button
+}
+
+function drawLinkedName(row, content, choose) {
+  const name = make("span", "name")
+  const link = content.querySelector("a")
+  link.dataset.focus = `row-${row.id}`
+  // Who goes through the rows by keyboard sees what is told of each.
+  link.onfocus = () => { if (link.matches(":focus-visible")) choose() }
+  name.append(content)
+  return name
+}
+
+function drawCell(cell, end) {
   const content = make("span", `cell ${cell.tone ?? "plain"}${cell.badge ? " badge" : ""}`)
   if (cell.icon) content.append(icon(cell.icon))
   if (cell.text) content.append(cell.link ? drawLink(cell) : make("span", "text", cell.text))
   if (cell.detail) content.append(make("span", "detail", cell.detail))
-  if (cell.share != null) content.append(drawBar(cell))
+  if (cell.share != null) content.append(drawBar(cell, end))
   if (cell.spark) content.append(drawSpark(cell))
   return content
 }
@@ -130,20 +193,21 @@ function drawSpark(cell) {
   return picture
 }
 
-function drawBar(cell) {
+function drawBar(cell, end) {
   const bar = make("span", "bar")
+  const percent = share => `${100 * Math.max(0, Math.min(share / end, 1))}%`
   if (cell.low != null) {
     const band = make("span", "band")
-    band.style.left = `${100 * cell.low}%`
-    band.style.width = `${100 * Math.max(Math.min(cell.high, 1) - cell.low, 0)}%`
+    band.style.left = percent(cell.low)
+    band.style.right = `calc(100% - ${percent(cell.high)})`
     bar.append(band)
   }
   const fill = make("span", "fill")
-  fill.style.width = `${100 * Math.min(cell.share, 1)}%`
+  fill.style.width = percent(cell.share)
   bar.append(fill)
   if (cell.limit != null) {
     const mark = make("span", "mark")
-    mark.style.left = `${100 * cell.limit}%`
+    mark.style.left = percent(cell.limit)
     bar.append(mark)
   }
   return bar
@@ -151,15 +215,9 @@ function drawBar(cell) {
 
 function drawFooter(model) {
   const footer = make("div", "footer")
-  const first = model.page * model.page_size
-  const last = Math.min(first + model.page_size, model.total)
-  const number = (n) => n.toLocaleString("en-US")
-  const range = model.total ? `${number(first + 1)}–${number(last)} of ${number(model.total)}` : "0 of 0"
-  const shown = make("span", "range", range)
-  shown.setAttribute("role", "status")
   const final = Math.max(Math.ceil(model.total / model.page_size) - 1, 0)
   footer.append(
-    shown,
+    make("span", "range", sayRange(model)),
     pager(model, "first_page", "First page", 0, model.page === 0),
     pager(model, "chevron_left", "Previous page", model.page - 1, model.page === 0),
     pager(model, "chevron_right", "Next page", model.page + 1, model.page >= final),

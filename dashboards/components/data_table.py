@@ -33,10 +33,11 @@ class Deed(TypedDict):
 class Cell(TypedDict, total=False):
     """What stands in a cell. All of it is shown as text, whatever characters it has.
 
-    `detail` is a second line, `icon` the name of a Material icon, `badge` frames it, `share` (0-1) draws a bar
-    under it with marks at `limit` (0-1) and, as a paler band, from `low` to `high`. `link` is an address of our own
-    pages. `spark` draws a line through these values (any unit, None where there is none), with a dashed one at
-    `spark_limit`. `deeds` are buttons.
+    `detail` is a second line, `icon` the name of a Material icon, `badge` frames it, `share` draws a bar under it with
+    a mark at `limit` and, as a paler band, from `low` to `high`; bars end at 1, or where the fullest of the column does
+    if that is above 1. `link` is an address of our own pages; in the first column it is the name of the row, which then
+    is chosen by a click beside it, or when the keyboard comes to it. `spark` draws a line through these values (any
+    unit, None where there is none), with a dashed one at `spark_limit`. `deeds` are buttons.
     """
 
     text: str

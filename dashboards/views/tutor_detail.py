@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from dashboards.formats import format_count, format_percent
-from dashboards.views.tutor_table import show_flag, show_trend
+from dashboards.views.tutor_table import link_tutor, show_flag, show_trend
 from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.tutor_list import ListedTutor
 
@@ -29,13 +29,15 @@ def render_tutor(tutor: ListedTutor) -> Markup:
     return Markup(
         "<section><header><div><h2>{name}</h2><p class=email>{email}</p></div>"
         '<span class="flag {tone}"><span class=icon aria-hidden=true>{icon}</span>{risk}</span></header>'
-        "<dl>{rates}{trend}</dl><p class=caption>{caption}</p></section>"
+        '<dl>{rates}{trend}</dl><p class=more><a href="{link}">All about this tutor</a></p>'
+        "<p class=caption>{caption}</p></section>"
     ).format(
         name=tutor.name,
         email=tutor.email or "",
         tone=flag["tone"],
         icon=flag["icon"],
         risk=risk,
+        link=link_tutor(tutor.id),
         rates=rates,
         caption=f"Rate of 30 days by week; dashed: high risk, {HIGH_RISK_PERCENT}%",
         trend=_render_figure("Trend", trend["text"], "7 against 30 days", trend["tone"]),

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
+from urllib.parse import urlencode
+from uuid import UUID
 
 from dashboards.components.data_table import Cell, TableColumn, TableRow
 from dashboards.formats import NOTHING, format_count, format_percent, format_points
 from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.shrinkage import FEW_SESSIONS, RatePrior, likely_rates
+from scoring.tutor_history import RatePoint
 from scoring.tutor_list import ListedTutor
 from scoring.tutor_page import LIKELY
 
-BAR_FULL_PERCENT: Final = 50.0  # the rate that fills the bar under it
+BAR_FULL_PERCENT: Final = 50.0  # the rate that fills the bar under it, unless a rate on the page is higher
+TREND_WEEKS: Final = 12
 STEADY_POINTS: Final = 0.01  # a trend smaller than a percentage point is none
 
 TUTOR_COLUMNS: Final[list[TableColumn]] = [
@@ -36,7 +40,8 @@ TUTOR_COLUMNS: Final[list[TableColumn]] = [
     {
         "key": "trend",
         "title": "Trend",
-        "help": "Rate of 7 days minus rate of 30 days, percentage points",
+        "help": "Rate of 7 days minus rate of 30 days, percentage points; "
+        f"the line is the rate of 30 days over the last {TREND_WEEKS} weeks, dashed: {HIGH_RISK_PERCENT}%",
         "hidden_below": 480,
     },
     {"key": "reschedule_rate_7d", "title": "7 days", "numeric": True, "hidden_below": 720},
@@ -52,9 +57,19 @@ TUTOR_COLUMNS: Final[list[TableColumn]] = [
 ]
 
 
-def show_tutor_rows(tutors: Sequence[ListedTutor], prior: RatePrior | None) -> list[TableRow]:
-    """One row a tutor, cells by the keys of TUTOR_COLUMNS; without a prior no rate is known to be likely."""
-    return [{"id": str(tutor.id), "cells": _show_cells(tutor, prior)} for tutor in tutors]
+def show_tutor_rows(
+    tutors: Sequence[ListedTutor], prior: RatePrior | None, histories: Mapping[UUID, Sequence[RatePoint]]
+) -> list[TableRow]:
+    """One row a tutor, cells by the keys of TUTOR_COLUMNS; without a prior no rate is known to be likely.
+
+    histories: of the rate of 30 days, oldest first; a tutor may have none.
+    """
+    return [{"id": str(tutor.id), "cells": _show_cells(tutor, prior, histories.get(tutor.id, ()))} for tutor in tutors]
+
+
+def link_tutor(tutor_id: UUID) -> str:
+    """The address of the page of a tutor."""
+    return f"tutor?{urlencode({'id': str(tutor_id)})}"
 
 
 def show_likely(tutor: ListedTutor, prior: RatePrior | None) -> Cell:
@@ -90,17 +105,25 @@ def show_trend(trend: float | None) -> Cell:
     return {"text": format_points(trend), "icon": "trending_down", "tone": "good"}
 
 
-def _show_cells(tutor: ListedTutor, prior: RatePrior | None) -> dict[str, Cell]:
+def _show_cells(tutor: ListedTutor, prior: RatePrior | None, history: Sequence[RatePoint]) -> dict[str, Cell]:
+    email = tutor.email or ""
+    former = f"Former tutor · {email}" if email else "Former tutor"
     return {
-        "name": {"text": tutor.name, "detail": tutor.email or ""},
+        "name": {"text": tutor.name, "detail": email if tutor.is_active else former, "link": link_tutor(tutor.id)},
         "flag": show_flag(tutor),
         "reschedule_rate_30d": _show_rate_with_bar(tutor),
         LIKELY: show_likely(tutor, prior),
-        "trend": show_trend(tutor.reschedule_trend),
+        "trend": show_trend(tutor.reschedule_trend) | _draw_history(history),
         "reschedule_rate_7d": {"text": format_percent(tutor.reschedule_rate_7d)},
         "reschedule_rate_90d": {"text": format_percent(tutor.reschedule_rate_90d)},
         "total_sessions_30d": _show_sessions(tutor.total_sessions_30d),
     }
+
+
+def _draw_history(history: Sequence[RatePoint]) -> Cell:
+    if all(point.rate is None for point in history):
+        return {}
+    return {"spark": [point.rate for point in history], "spark_limit": HIGH_RISK_PERCENT}
 
 
 def _show_sessions(sessions: int | None) -> Cell:

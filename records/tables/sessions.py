@@ -48,6 +48,14 @@ Index(
     sessions.c.scheduled_time,
 )
 Index("ix_sessions_scheduled_time_id", sessions.c.scheduled_time, sessions.c.id)
+# Which subjects there are, and who taught one of them in some time.
+Index(
+    "ix_sessions_subject_scheduled_time",
+    sessions.c.subject,
+    sessions.c.scheduled_time,
+    postgresql_include=["tutor_id"],
+    postgresql_where=sessions.c.subject.is_not(None),
+)
 # The sessions ahead, however many are over, with all that a list of them is filtered and sorted by.
 Index(
     "ix_sessions_scheduled",

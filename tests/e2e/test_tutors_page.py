@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
+from records.tables import sessions
 from tests.e2e.conftest import Dashboards
-from tests.e2e.tutors import XSS, add_tutor, row, shown_names, tutor_id, write_tutors
+from tests.e2e.tutors import NOW, XSS, add_tutor, row, shown_names, tutor_id, write_tutors
 
 
 @pytest.fixture
@@ -84,17 +86,87 @@ def test_search_and_risk_filter(page: Page) -> None:
 def test_the_chosen_tutor_in_detail(page: Page) -> None:
     expect(page.get_by_role("heading", name="Alma")).to_be_visible()
 
-    row(page, "Bert").get_by_role("button").press("Enter")
+    row(page, "Bert").click(position={"x": 300, "y": 10})  # beside the name
 
     expect(page.get_by_role("heading", name="Bert")).to_be_visible()
-    expect(row(page, "Bert").get_by_role("button")).to_have_attribute("aria-pressed", "true")
+    expect(row(page, "Bert")).to_have_attribute("aria-current", "true")
     expect(page.locator("section dd > span")).to_have_text(["0.0%", "15.0%", "12.0%", "−15.0 pp"])
+
+    row(page, "Alma").get_by_role("link").focus()
+    page.keyboard.press("Tab")  # the keyboard goes from name to name
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("heading", name="<img")).to_be_visible()
+
+    row(page, "Bert").get_by_role("link").click()
+    expect(page).to_have_url(re.compile(f"tutor\\?id={tutor_id('Bert')}"))
+    expect(page.get_by_role("heading", name="Bert", level=1)).to_be_visible()
+
+
+def test_bars_of_a_column_are_of_one_scale(dashboards: Dashboards, page: Page) -> None:
+    widths = [
+        row(page, name).locator(".fill").evaluate("bar => bar.offsetWidth / bar.parentNode.offsetWidth")
+        for name in ("Alma", "Bert", "Other 00")
+    ]
+    assert widths == pytest.approx([0.8, 0.3, 0.02], abs=0.01)  # 40, 15 and 1 % of the 50 at which it ends
+
+    add_tutor(dashboards.engine, "Worse", (4, 4), (8, 10), (10, 40))
+    expect(row(page, "Worse").locator(".fill")).to_have_css("width", re.compile("."))
+    full = row(page, "Worse").locator(".fill").evaluate("bar => bar.offsetWidth / bar.parentNode.offsetWidth")
+    half = row(page, "Alma").locator(".fill").evaluate("bar => bar.offsetWidth / bar.parentNode.offsetWidth")
+    mark = row(page, "Alma").locator(".mark").evaluate("mark => mark.offsetLeft / mark.parentNode.offsetWidth")
+    assert (full, half, mark) == pytest.approx((1, 0.5, 0.19), abs=0.02)
+
+
+def test_subjects_and_former_tutors(dashboards: Dashboards, page: Page) -> None:
+    with dashboards.engine.begin() as connection:
+        connection.execute(text("UPDATE tutors SET is_active = false WHERE name = 'Other 11'"))
+        for name, subject in (("Bert", "French"), ("Other 11", "French"), ("Alma", "music")):
+            connection.execute(
+                insert(sessions).values(
+                    id=uuid.uuid4(),
+                    tutor_id=tutor_id(name),
+                    student_id="somebody",
+                    scheduled_time=NOW - timedelta(days=80),
+                    status="completed",
+                    subject=subject,
+                    source="import",
+                )
+            )
+    page.reload()
+    expect(page.get_by_text("1–10 of 15")).to_be_visible()
+    page.get_by_role("combobox", name="Taught in 90 days").click()
+    page.get_by_role("option", name="French").click()
+    expect(shown_names(page)).to_have_text(["Bert"])
+    page.get_by_role("combobox", name="Standing").click()
+    page.get_by_role("option", name="Active and former").click()
+    expect(shown_names(page)).to_have_text(["Bert", "Other 11"])
+    expect(row(page, "Other 11").locator(".detail").first).to_have_text("Former tutor")
+
+    page.goto(f"{dashboards.address}/tutors?standing=former&risk=low_risk")
+    expect(shown_names(page)).to_have_text(["Other 11"])
+
+
+def test_all_that_match_leave_as_csv_which_is_recorded(dashboards: Dashboards, page: Page) -> None:
+    page.get_by_role("textbox").fill("OTHER")
+    expect(page.get_by_text("1–10 of 12")).to_be_visible()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export as CSV").click()
+    lines = download.value.path().read_text(encoding="utf-8-sig").splitlines()
+
+    assert download.value.suggested_filename == "tutors.csv"
+    assert lines[0].startswith("tutor_id,name,email,active,high_risk,")
+    assert [line.split(",")[1] for line in lines[1:]] == [f"Other {number:02}" for number in range(12)]
+    expect(page.get_by_role("status").filter(has_text="12 rows were exported")).to_be_visible()
+    with dashboards.engine.connect() as connection:
+        actor, action = connection.execute(text("SELECT actor, action FROM audit_log ORDER BY id DESC LIMIT 1")).one()
+    assert actor == "person admin"
+    assert "export" in action
 
 
 def test_a_hostile_name_is_only_text(page: Page) -> None:
     page.get_by_role("textbox").fill("<img")
     expect(shown_names(page)).to_have_text([XSS])
-    row(page, "Eve").click()
+    row(page, "Eve").click(position={"x": 300, "y": 10})
     expect(page.get_by_role("heading", name=XSS)).to_be_visible()
 
     assert page.evaluate("window.hacked") is None
@@ -107,9 +179,9 @@ def test_a_link_opens_at_its_tutor(dashboards: Dashboards, page: Page) -> None:
 
     expect(page.get_by_role("heading", name="Other 08")).to_be_visible()
     expect(page.get_by_text("11–16 of 16")).to_be_visible()
-    expect(row(page, "Other 08").get_by_role("button")).to_have_attribute("aria-pressed", "true")
+    expect(row(page, "Other 08")).to_have_attribute("aria-current", "true")
 
-    row(page, "Other 09").click()
+    row(page, "Other 09").click(position={"x": 300, "y": 10})
     expect(page.get_by_role("heading", name="Other 09")).to_be_visible()
 
 
@@ -124,7 +196,7 @@ def test_a_link_to_nobody_shows_all_and_repeats_nothing(dashboards: Dashboards, 
         expect(page.locator("img[src=x]")).to_have_count(0)
         assert named not in page.locator("body").inner_text()
 
-    row(page, "Bert").click()
+    row(page, "Bert").click(position={"x": 300, "y": 10})
     expect(page.get_by_role("heading", name="Bert")).to_be_visible()
     expect(notice).to_be_hidden()
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from records.reading import read_history
-from scoring.tutor_history import compute_rate_history
+from scoring.tutor_history import compute_rate_histories, compute_rate_history
 from scoring.tutors import score_tutors
 from tests.scoring.conftest import NOW, Records, days_ago
 
@@ -27,6 +27,22 @@ def test_rates_week_by_week_by_hand(engine: Engine, records: Records) -> None:
     # 14 days ago: those of 20 and 36 days; 7 days ago: 9, 10, 20 and 36; now: 2, 9, 10 and 20
     assert [(point.rescheduled, point.sessions) for point in points] == [(1, 2), (2, 4), (1, 4)]
     assert [point.rate for point in points] == [50.0, 50.0, 25.0]
+
+
+def test_many_at_once_each_have_their_own(engine: Engine, records: Records) -> None:
+    ada, bob, nobody = records.tutor(1), records.tutor(2), UUID(int=99)
+    records.session(ada, days_ago(2), "rescheduled")
+    records.session(bob, days_ago(9))
+
+    histories = compute_rate_histories(engine, [UUID(bob), UUID(ada), nobody], NOW, weeks=1)
+
+    assert {tutor: [point.rate for point in points] for tutor, points in histories.items()} == {
+        UUID(ada): [None, 100.0],
+        UUID(bob): [0.0, 0.0],
+        nobody: [None, None],
+    }
+    assert histories[UUID(ada)] == compute_rate_history(engine, UUID(ada), NOW, weeks=1)
+    assert compute_rate_histories(engine, [], NOW, weeks=1) == {}
 
 
 def test_a_window_without_sessions_has_no_rate(engine: Engine, records: Records) -> None:

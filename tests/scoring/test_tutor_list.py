@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,9 +11,10 @@ from sqlalchemy import URL, Engine, insert
 from records.engine import create_app_engine
 from records.tables import tutor_scores, tutors
 from scoring.shrinkage import RatePrior
-from scoring.tutor_list import find_place, find_tutor, list_tutors, summarise_tutors
-from scoring.tutor_page import LIKELY, TutorQuery
+from scoring.tutor_list import find_place, find_tutor, list_subjects, list_tutors, read_tutors, summarise_tutors
+from scoring.tutor_page import LIKELY, Taught, TutorQuery
 from tests.conftest import temporary_database
+from tests.scoring.conftest import NOW, Records, days_ago
 from tqs.errors import QueryError
 
 SCORED = datetime(2026, 3, 11, 12, tzinfo=UTC)
@@ -160,6 +161,49 @@ def test_a_tutor_is_found_where_the_list_has_it(listed: Engine, asked: dict[str,
     assert [find_place(listed, TutorQuery(**asked), tutor.id) for tutor in whole] == list(range(len(whole)))
 
 
+def test_former_tutors_are_listed_where_they_are_asked_for(listed: Engine) -> None:
+    former, all_of_them = (
+        list_tutors(listed, TutorQuery(standing=standing, sort_by="name", sort_order="asc"))
+        for standing in ("former", "all")
+    )
+
+    assert [(tutor.name, tutor.is_active) for tutor in former.tutors] == [("Gone", False)]
+    assert [tutor.name for tutor in all_of_them.tutors] == ["100%_sure", "Bob", "Gone", "Never", "Zoë", "ada", "Émile"]
+    assert (former.total, all_of_them.total) == (1, 7)
+    assert names(listed, standing="all", risk_status="high_risk") == ["Gone", "Zoë", "ada"]
+    assert find_place(listed, TutorQuery(standing="all"), uuid.UUID(int=7)) == 0  # 9 of 9
+
+
+def test_who_taught_a_subject_in_some_time(engine: Engine, records: Records) -> None:
+    ada, bob, zoe = records.tutor(1), records.tutor(2), records.tutor(3)
+    for tutor, days, subject in (
+        (ada, 10, "French"),
+        (ada, 10, "music"),
+        (bob, 91, "French"),
+        (bob, 2, None),
+        (zoe, -3, "French"),
+        (zoe, 90, "chemistry"),
+    ):
+        records.session(tutor, days_ago(days), "completed" if days > 0 else "scheduled", subject=subject)
+
+    def ask(subject: str) -> list[str]:
+        taught = Taught(subject, NOW - timedelta(days=90), NOW)
+        page = list_tutors(engine, TutorQuery(taught=taught))
+        assert page.total == len(page.tutors)
+        return [str(tutor.id) for tutor in page.tutors]
+
+    assert ask("French") == [ada]  # Bob too long ago, Zoë not yet
+    assert ask("music") == [ada]
+    assert ask("chemistry") == []  # 90 days ago to the second is outside
+    assert ask("french") == []
+    assert list_subjects(engine) == ["French", "chemistry", "music"]
+
+
+def test_all_that_match_are_read_in_the_order_of_the_list(listed: Engine) -> None:
+    assert [tutor.name for tutor in read_tutors(listed, TutorQuery(limit=1, offset=3))] == names(listed)
+    assert [tutor.name for tutor in read_tutors(listed, TutorQuery(search="o", limit=1))] == names(listed, search="o")
+
+
 def test_who_does_not_match_has_no_place(listed: Engine) -> None:
     ada, gone, nobody = (uuid.UUID(int=number) for number in (4, 7, 99))
 
@@ -197,6 +241,7 @@ def test_a_removed_or_unknown_tutor_is_not_found(listed: Engine) -> None:
     [
         ({"risk_status": "medium"}, "risk_status is 'medium'; it can be all, high_risk, low_risk"),
         ({"sort_by": "id"}, "sort_by is 'id'; it can be reschedule_rate_30d, total_sessions_30d, name"),
+        ({"standing": "gone"}, "standing is 'gone'; it can be active, former, all"),
         ({"sort_order": "DESC"}, "sort_order is 'DESC'; it can be asc, desc"),
         ({"limit": 0}, "limit is 0; it can be 1 to 1,000"),
         ({"limit": 1001}, "limit is 1001; it can be 1 to 1,000"),
