@@ -74,7 +74,6 @@ def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     """Serve the dashboards on the port of the settings until a signal stops them."""
     models, refusals = KeptModels(engine, settings), RefusalLog()
     review = Kept(lambda: read_review(engine, datetime.now(UTC)))
-
     prior = KeptPrior(engine)
 
     def prepare() -> None:
