@@ -91,7 +91,11 @@ class LivePage:
             favicon=FAVICON,
             main_width=1440,
             # Panel does not send the None above, so the indicator is there, full and without a name.
-            sx={"& .main": {"backgroundColor": "background.default"}, "& .MuiLinearProgress-root": {"display": "none"}},
+            sx={
+                "& .main": {"backgroundColor": "background.default"},
+                "& .main > div > .MuiToolbar-root": {"visibility": "hidden"},  # holds the bar's place by a heading
+                "& .MuiLinearProgress-root": {"display": "none"},
+            },
             template=_FOLDER / "pages" / "page.html",
             theme_toggle=False,
             theme_config=THEME,

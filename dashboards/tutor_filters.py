@@ -11,8 +11,7 @@ import panel_material_ui as pmui
 from scoring.tutor_page import RISK_STATUSES, STANDINGS, Taught
 
 RISKS: Final = dict(zip(("All", "High risk", "Low risk"), RISK_STATUSES, strict=True))
-STANDING: Final = dict(zip(("Active tutors", "Former tutors", "Active and former"), STANDINGS, strict=True))
-ANY_SUBJECT: Final = "Any subject"
+STANDING: Final = dict(zip(("Active", "Former", "Both"), STANDINGS, strict=True))
 TAUGHT_DAYS: Final = 90
 
 
@@ -24,16 +23,15 @@ class TutorFilters:
         self._setting = False
         self._search = pmui.TextInput(label="Search name or e-mail", size="small", margin=0, width=240)
         self._risk = pmui.RadioButtonGroup(options=list(RISKS), value="All", size="small", margin=0)
-        self._standing = pmui.Select(
-            label="Standing", options=list(STANDING), value="Active tutors", size="small", margin=0, width=158
-        )
-        self._subject = pmui.Select(
-            label=f"Taught in {TAUGHT_DAYS} days",
-            options=[ANY_SUBJECT],
-            value=ANY_SUBJECT,
+        self._standing = pmui.RadioButtonGroup(options=list(STANDING), value="Active", size="small", margin=0)
+        self._subject = pmui.AutocompleteInput(
+            label=f"Taught in the last {TAUGHT_DAYS} days",
+            options=[],
+            min_characters=0,
+            case_sensitive=False,
             size="small",
             margin=0,
-            width=158,
+            width=220,
         )
         self.widgets = [self._search, self._risk, self._standing, self._subject]
         self._search.param.watch(self._tell, "value_input")
@@ -46,16 +44,15 @@ class TutorFilters:
         for widget, words, asked in ((self._risk, RISKS, risk), (self._standing, STANDING, standing)):
             widget.value = next((word for word, value in words.items() if value == asked), widget.value)
         if subject:
-            self._subject.param.update(options=[ANY_SUBJECT, subject], value=subject)
+            self._subject.param.update(options=[subject], value=subject)
         self._search.param.update(value=search, value_input=search)
         self._setting = False
 
     def offer(self, subjects: Sequence[str]) -> None:
         """Let one of these subjects be chosen; the one that is chosen stays, though nobody teaches it any more."""
         chosen = self._subject.value
-        options = [ANY_SUBJECT, *subjects]
-        if chosen not in options:
-            options.append(chosen)
+        known = {*subjects, chosen} if chosen else {*subjects}
+        options = sorted(known, key=lambda subject: (subject.casefold(), subject))
         if options != self._subject.options:
             self._setting = True
             self._subject.options = options
@@ -64,7 +61,7 @@ class TutorFilters:
     def ask(self, until: datetime) -> dict[str, Any]:
         """What is asked for, as `TutorQuery` has it. until: the moment that the rates are of."""
         subject = self._subject.value
-        taught = None if subject == ANY_SUBJECT else Taught(subject, until - timedelta(days=TAUGHT_DAYS), until)
+        taught = Taught(subject, until - timedelta(days=TAUGHT_DAYS), until) if subject else None
         return {
             "risk_status": RISKS[self._risk.value],
             "standing": STANDING[self._standing.value],

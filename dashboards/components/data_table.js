@@ -33,13 +33,17 @@ export function render({model, el}) {
   }
   for (const name of ["columns", "rows", "total", "page", "page_size", "sort", "selected"]) model.on(name, draw)
   model.on("sort", () => { heard.textContent = sayOrder(model) })
-  model.on("page", () => { heard.textContent = sayRange(model) })
+  model.on("page", () => { heard.textContent = `Page ${model.page + 1} of ${countPages(model)}` })
   draw()
 }
 
 function sayOrder(model) {
   const column = model.columns.find(column => column.key === model.sort.by)
   return column ? `Sorted by ${column.title}, ${model.sort.order === "desc" ? "descending" : "ascending"}` : ""
+}
+
+function countPages(model) {
+  return Math.max(Math.ceil(model.total / model.page_size), 1)
 }
 
 function sayRange(model) {
@@ -215,7 +219,7 @@ function drawBar(cell, end) {
 
 function drawFooter(model) {
   const footer = make("div", "footer")
-  const final = Math.max(Math.ceil(model.total / model.page_size) - 1, 0)
+  const final = countPages(model) - 1
   footer.append(
     make("span", "range", sayRange(model)),
     pager(model, "first_page", "First page", 0, model.page === 0),

@@ -134,11 +134,10 @@ def test_subjects_and_former_tutors(dashboards: Dashboards, page: Page) -> None:
             )
     page.reload()
     expect(page.get_by_text("1–10 of 15")).to_be_visible()
-    page.get_by_role("combobox", name="Taught in 90 days").click()
+    page.get_by_role("combobox").fill("fre")
     page.get_by_role("option", name="French").click()
     expect(shown_names(page)).to_have_text(["Bert"])
-    page.get_by_role("combobox", name="Standing").click()
-    page.get_by_role("option", name="Active and former").click()
+    page.get_by_role("button", name="Both").click()
     expect(shown_names(page)).to_have_text(["Bert", "Other 11"])
     expect(row(page, "Other 11").locator(".detail").first).to_have_text("Former tutor")
 
