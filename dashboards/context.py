@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 from sqlalchemy import Engine
 
 from dashboards.kept import Kept
@@ -13,7 +12,6 @@ from modelling.canary import check_artifact
 from scoring.current_models import CurrentModels
 from scoring.review import Review
 from scoring.sessions import Models
-from scoring.shrinkage import Int64, RatePrior, fit_prior, read_counts
 from tqs.settings import Settings
 
 
@@ -34,28 +32,6 @@ class KeptModels:
         return self._models
 
 
-class KeptPrior:
-    """The prior of the tutors' rates, fitted anew when counts have changed; only the first page waits for it."""
-
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._counts: Int64 | None = None
-        self._prior: RatePrior | None = None
-
-    def renew(self) -> None:
-        """Fit it to the scores of now, unless that was done."""
-        counts = read_counts(self._engine)
-        if self._counts is None or not np.array_equal(counts, self._counts):
-            self._prior, self._counts = fit_prior(*counts), counts
-
-    @property
-    def prior(self) -> RatePrior | None:
-        """As it was last fitted; None where too little is known of how tutors differ."""
-        if self._counts is None:
-            self.renew()
-        return self._prior
-
-
 @dataclass(frozen=True, slots=True)
 class Context:
     """One for all pages of a server."""
@@ -65,7 +41,6 @@ class Context:
     live: Live
     kept_models: KeptModels
     kept_review: Kept[Review]
-    kept_prior: KeptPrior
 
     @property
     def zone(self) -> str:

@@ -20,7 +20,7 @@ from tornado.web import RedirectHandler
 from access.refusals import RefusalLog
 from dashboards.bar import FIRST_PAGE, TITLE
 from dashboards.card_page import card_route
-from dashboards.context import Context, KeptModels, KeptPrior
+from dashboards.context import Context, KeptModels
 from dashboards.executed import routes
 from dashboards.kept import Kept
 from dashboards.live import POLL_S, Live
@@ -74,16 +74,14 @@ def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     """Serve the dashboards on the port of the settings until a signal stops them."""
     models, refusals = KeptModels(engine, settings), RefusalLog()
     review = Kept(lambda: read_review(engine, datetime.now(UTC)))
-    prior = KeptPrior(engine)
 
     def prepare() -> None:
         _write(refusals, engine)
         models.renew()
         review.renew()
-        prior.renew()
 
     live = Live(engine, IOLoop.current(), poll_s, prepare)
-    server = create_server(Context(engine, settings, live, models, review, prior), refusals)
+    server = create_server(Context(engine, settings, live, models, review), refusals)
     loop = server.io_loop
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.asyncio_loop.add_signal_handler(number, loop.stop)

@@ -25,7 +25,7 @@ from dashboards.views.tutor_csv import tabulate_tutors
 from dashboards.views.tutor_detail import render_tutor
 from dashboards.views.tutor_table import TREND_WEEKS, TUTOR_COLUMNS, show_tutor_rows
 from features.catalogue_tutor import HIGH_RISK_PERCENT
-from scoring.shrinkage import RatePrior
+from scoring.shrinkage import RatePrior, read_prior
 from scoring.tutor_history import compute_rate_histories, compute_rate_history
 from scoring.tutor_list import (
     ListedTutor,
@@ -55,7 +55,6 @@ def show_tutors_page(context: Context) -> pmui.Page:
 
 class _TutorsPage:
     def __init__(self, context: Context) -> None:
-        self._context = context
         self._engine = context.engine
         self._live = context.live
         self._drawn: dict[str, Any] = {}
@@ -130,7 +129,7 @@ class _TutorsPage:
             self._page.refresh()
 
     def _load(self) -> None:
-        self._prior = self._context.kept_prior.prior
+        self._prior = self._live.share(read_prior)
         summary = self._live.share(summarise_tutors)
         self._until = summary.last_calculated_at or datetime.now(UTC)
         self._filters.offer(self._live.share(list_subjects))
