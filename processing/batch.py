@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from processing.queue import Claim, WorkItem, finish, release
+from records.listening import CHANGES
 from reports.queueing import queue_session_reports, read_figures
 from scoring.sessions import Models, predict_tutors_sessions
 from scoring.tutors import lock_free_tutors, score_tutors_within
@@ -107,4 +108,6 @@ def _process(
     processed = finish(limited.use(), claim, mine, now)
     given_back = release(connection, claim, busy, pause_s=BUSY_PAUSE_S)
     reach("batch.finished")
+    if processed:
+        connection.exec_driver_sql(f"NOTIFY {CHANGES}")  # a session ahead changes no score, and is shown all the same
     return BatchReport(processed, given_back, mails)

@@ -8,13 +8,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import text
 
+from access.people import add_person, change_role
 from scoring.interventions import intervene
 from scoring.sessions import predict_upcoming
 from scoring.tutors import score_tutors
 from tests.e2e.conftest import Dashboards
+from tests.e2e.logins import visit_as
 from tests.e2e.test_tutors_page import CONTRAST
 from tests.e2e.tutors import XSS, tutor_id, write_tutors
 from tests.scoring.conftest import Records, serve
@@ -117,6 +119,16 @@ def test_what_was_done_about_a_session_stands_with_its_outcome(
     expect(page.locator(".deeds li")).to_have_count(2)
     expect(page.locator(".deeds li").filter(has_text="Rescheduled by the tutor")).to_have_count(1)
     expect(page.locator(".deeds").get_by_role("link")).to_have_attribute("href", f"sessions?session={_ahead(records)}")
+
+
+def test_a_viewer_looks_and_is_told_who_records(dashboards: Dashboards, browser: Browser, records: Records) -> None:
+    add_person(dashboards.engine, "vera", "viewer", actor="account root")
+    with visit_as(browser, dashboards, "vera", f"/tutor?id={BERT}") as page:
+        expect(page.get_by_text("You are logged in as viewer; a coach records calls and notes here.")).to_be_visible()
+        expect(page.get_by_label("What was said or agreed")).to_be_hidden()
+        expect(page.get_by_role("button", name="Record the call")).to_be_hidden()
+        change_role(dashboards.engine, "vera", "coach", actor="account root")
+        expect(page.get_by_role("button", name="Record the call")).to_be_visible()
 
 
 def test_a_link_to_nobody_leads_to_the_list_and_repeats_nothing(dashboards: Dashboards, page: Page) -> None:

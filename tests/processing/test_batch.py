@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ from sqlalchemy import text
 from processing.batch import HARD_LIMIT_S, BatchReport, OverrunError, process_batch
 from processing.queue import Claim, WorkItem, claim_batch
 from processing.upkeep import QueueCounts, count_queue, keep_up
+from records.listening import CHANGES, Listener
 from reports.contents import SessionReport
 from reports.reading import read_contents
 from reports.sentences import tell_insights
@@ -93,6 +94,22 @@ def test_the_sessions_ahead_of_the_tutor_are_predicted_anew(plant: Plant, tutor:
     for _, target, probability, *told in found:
         expected, risk = (2 / 9, "medium") if target == "reschedule" else (2 / 13, "high")
         assert (probability, *told) == (pytest.approx(expected), risk, "rule")
+
+
+def test_open_pages_are_told_of_a_session_ahead_that_changes_no_score(plant: Plant, tutor: str) -> None:
+    plant.promised(tutor, -1, "scheduled")
+    process(plant)
+    scores = plant.rows("SELECT * FROM tutor_scores")
+    plant.promised(tutor, -2, "scheduled")
+    with closing(Listener(plant.engine, CHANGES)) as listener:
+        assert listener.wait(0)  # has connected
+
+        process(plant)
+
+        assert listener.wait(60)
+        assert plant.rows("SELECT * FROM tutor_scores") == scores
+        assert process(plant).processed == 0
+        assert not listener.wait(0.1)
 
 
 def test_match_predictions_of_the_tutor_are_stale_where_their_figures_change(plant: Plant, tutor: str) -> None:
