@@ -16,8 +16,10 @@ HERE: Final = (HOST, "localhost", "::1")
 
 def is_here() -> bool:
     """Whether the browser of the current page runs on this machine, as far as the address that it asked for tells."""
-    asked = pn.state.headers.get("Host", "")
-    return urlsplit(f"//{asked}").hostname in HERE
+    try:
+        return urlsplit(f"//{pn.state.headers.get('Host', '')}").hostname in HERE
+    except ValueError:  # a header may hold anything
+        return False
 
 
 def link_run(run: str, settings: Settings) -> dict[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from datetime import date
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import text
 
@@ -170,6 +171,10 @@ def test_an_admin_rolls_a_model_back_and_says_why(page: Page, dashboards: Dashbo
     expect(page.get_by_role("alert").filter(has_text="Say why")).to_be_visible()
     assert champion_versions(dashboards.engine)["reschedule"] == "v1"
     page.get_by_label("Why?").fill(f"Odd answers. {XSS}")
+    expect(page.locator(".MuiTouchRipple-child")).to_have_count(0)  # which dims a button while it fades
+    found = Axe().run(page).response["violations"]
+    serious = [one for one in found if one["impact"] in ("serious", "critical")]
+    assert [node["html"] for one in serious for node in one["nodes"]] == []
     confirm.click()
     expect(page.locator(".flag")).to_contain_text("v2 serves")
     expect(page.locator("ol li").first).to_contain_text("Rolled back to v2 by admin")
@@ -223,6 +228,8 @@ def test_pages_lead_to_each_other(page: Page) -> None:
 
 
 def test_the_notebook_of_a_model_opens_and_can_reach_nothing(page: Page) -> None:
+    in_mlflow = page.get_by_role("link", name="MLflow, page of Reschedule v1")
+    expect(in_mlflow).to_have_attribute("href", f"http://127.0.0.1:5000/#/runs/{RUN}")  # which finds the experiment
     links = page.get_by_role("link", name="training, page of Reschedule v1")
     expect(links).to_have_count(1)  # the files of the other runs are gone
     with page.context.expect_page() as opened:
