@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import panel as pn
 from sqlalchemy import Engine
+from tornado.ioloop import IOLoop
 
 from access.audit import PERSON
 from access.people import ADMIN, Person, find_person
@@ -14,6 +15,7 @@ from records.tables.operations import ROLES
 from tqs.errors import TqsError
 
 DEEDS: Final = {"viewer": "look", "coach": "act on sessions and tutors", "admin": "change which model serves"}
+TIME_TO_LEAVE_S: Final = 1.0
 
 
 class ForbiddenError(TqsError):
@@ -77,9 +79,18 @@ def read_visitor(engine: Engine) -> Visitor:
 
 
 def leave_page() -> None:
-    """Let the browser of the current document ask for the page anew, as which it comes to the login."""
+    """Let the browser of the current document ask for the page anew, as which it comes to the login.
+
+    Whether it does or not, the page is not fed any more.
+    """
     location = pn.state.location
-    location.reload = not location.reload  # the browser does so at any change
+    location.reload = not location.reload  # the browser asks at any change
+    IOLoop.current().call_later(TIME_TO_LEAVE_S, _close_sockets, pn.state.curdoc.session_context.session)
+
+
+def _close_sockets(session: Any) -> None:
+    for connection in list(session._subscribed_connections):
+        connection._socket.close()
 
 
 def require_role(engine: Engine, role: str) -> Visitor:

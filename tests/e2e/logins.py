@@ -8,11 +8,12 @@ import http.client
 import os
 import re
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import Morsel, SimpleCookie
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from playwright.sync_api import Browser, Page
 from tornado.httpclient import HTTPRequest
@@ -24,6 +25,8 @@ from dashboards.login import COOKIE
 from dashboards.password_file import derive_cookie_secret
 from dashboards.visitor import mark_login
 from tests.e2e.conftest import Dashboards
+
+T = TypeVar("T")
 
 
 @dataclass
@@ -138,7 +141,13 @@ def hear(dashboards: Dashboards, cookie: str, token: str) -> str | bytes | None:
         connection.close()
         return said
 
-    return asyncio.run(listen())
+    return run_aside(listen())
+
+
+def run_aside(work: Coroutine[Any, Any, T]) -> T:
+    """What `work` gives, in a thread of its own: Playwright has a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 def _upgrade(dashboards: Dashboards, origin: str, cookie: str, token: str | None) -> dict[str, str]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, WebSocket, expect
 
 from access.people import add_person, remove_person
 from tests.e2e.conftest import Dashboards
@@ -78,3 +79,41 @@ def test_somebody_logs_in_and_a_removal_ends_what_they_have_open(dashboards: Das
     expect(stranger.get_by_role("alert")).to_have_text("That name and password do not belong together.")
     expect(stranger.get_by_label("Name")).to_have_value("ada@example.com")
     expect(stranger.get_by_label("Password")).to_be_focused()
+
+
+def test_a_page_that_does_not_leave_is_not_fed_any_more(dashboards: Dashboards, stranger: Page) -> None:
+    password = add_person(dashboards.engine, "mallory", "viewer", actor="account root")
+    assert password is not None
+    sockets: list[WebSocket] = []
+    stranger.on("websocket", lambda socket: sockets.append(socket))  # noqa: PLW0108  # Playwright takes no method of C
+    log_in(stranger, dashboards, "mallory", password)
+    expect(stranger.get_by_text(re.compile("^Updated ")).first).to_be_visible()
+    stranger.on("dialog", lambda dialog: dialog.dismiss())  # stay
+    stranger.mouse.click(5, 300)  # a browser asks only those who have done something here
+    stranger.evaluate("() => { onbeforeunload = event => event.preventDefault() }")
+
+    with sockets[0].expect_event("close"):
+        remove_person(dashboards.engine, "mallory", actor="account root")
+
+    expect(stranger).to_have_url(dashboards.address + "/overview")
+
+
+def test_the_pages_of_the_door_can_be_used_by_everybody(dashboards: Dashboards, stranger: Page) -> None:
+    for look in ("light", "dark"):
+        stranger.emulate_media(color_scheme=look)
+        stranger.goto(dashboards.address)
+        check_page(stranger)
+        log_in(stranger, dashboards, "admin", "wrong")
+        expect(stranger.get_by_role("alert")).to_be_visible()
+        check_page(stranger)
+        log_in(stranger, dashboards, "admin", dashboards.password)
+        stranger.goto(dashboards.address + "/logout")
+        check_page(stranger)
+        stranger.get_by_role("button", name="Log out").click()
+
+
+def check_page(page: Page) -> None:
+    """axe-core finds nothing, and nothing sticks out on a phone."""
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert [violation["id"] for violation in Axe().run(page).response["violations"]] == []

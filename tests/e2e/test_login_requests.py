@@ -6,6 +6,7 @@ import re
 import socket
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -83,6 +84,14 @@ def test_guessing_is_slowed_and_others_are_not(dashboards: Dashboards) -> None:
     assert "user" not in guesser.cookies
     Client(dashboards, forwarded="203.0.113.8").log_in("ada", password)
     assert Client(dashboards, forwarded="203.0.113.7").try_password("admin", dashboards.password).status == 302
+
+
+def test_guesses_that_come_at_once_are_counted_too(dashboards: Dashboards) -> None:
+    guessers = [Client(dashboards, forwarded="203.0.113.20") for _ in range(16)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda guesser: guesser.try_password("nobody", "wrong").status, guessers))
+
+    assert sorted(answers) == [401] * 5 + [429] * 11
 
 
 def test_who_came_and_went_and_was_refused_is_in_the_audit_log(dashboards: Dashboards) -> None:
