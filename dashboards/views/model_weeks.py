@@ -156,7 +156,7 @@ def _render_state(week: ExpectedWeek) -> Markup:
     if week.state == "not as expected" and week.expected is not None:
         found = (("rate", week.expected.rate, week.rate), ("log loss", week.expected.log_loss, week.log_loss))
         outside = [name for name, expected, came in found if came is not None and not expected.holds(came)]
-        word = f"{' and '.join(outside)} {word}"
+        word = f"{' and '.join(outside)} outside"
     return render_word(icon, tone, word)
 
 

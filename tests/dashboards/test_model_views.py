@@ -118,7 +118,7 @@ def test_windows_tell_what_was_expected_beside_what_came() -> None:
     assert "0.2500<small>± 0.0196</small>" in shown  # 1.96 standard errors
     assert "Week of 2 Mar 2026" in shown
     assert "10.0%<small>5.0–20.0%</small>" in shown
-    assert "not as expected" in shown
+    assert "rate and log loss outside" in shown  # 25 % of 5 to 20 %, and 0.4 of 0.25 to 0.35
     assert "40<small>of 100</small>" in shown
     # the track has room for 25 %, of which the band begins at a fifth and is three fifths wide
     assert "left: 20.0%; width: 60.0%" in shown
