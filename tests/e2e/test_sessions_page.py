@@ -8,10 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from sqlalchemy import text
 
 from tests.e2e.conftest import Dashboards
+from tests.e2e.logins import visit_as
 from tests.e2e.sessions import clear_sessions, row_of, shown_students, write_morning
 from tests.e2e.test_tutors_page import CONTRAST
 from tests.e2e.tutors import XSS, tutor_id
@@ -173,6 +174,33 @@ def test_predicted_anew_one_and_all(dashboards: Dashboards, page: Page, booked: 
     expect(page.get_by_role("status").filter(has_text="6 sessions of the next 168 hours")).to_be_visible()
     expect(page.locator("tbody .badge .text")).to_have_text(["Low 10.0%"] * 6)
     expect(page.get_by_role("button", name="Predict all anew")).to_be_enabled()
+
+
+def test_a_coach_acts_by_name_and_a_viewer_does_not(
+    browser: Browser, dashboards: Dashboards, booked: dict[str, uuid.UUID]
+) -> None:
+    """Neither one who never could, nor one who was a coach when the form opened."""
+    with dashboards.engine.begin() as connection:
+        connection.execute(text("INSERT INTO people (login, role) VALUES ('vera', 'viewer'), ('carl', 'coach')"))
+    with visit_as(browser, dashboards, "carl", f"/sessions?session={booked['Zoe']}") as page:
+        expect(page.get_by_role("heading", name="Zoe with Alma")).to_be_visible()
+        page.get_by_role("button", name="Note", exact=True).click()
+        page.get_by_label("Note", exact=True).fill("Asks for mornings")
+        page.get_by_role("button", name="Save note").click()
+        expect(page.locator(".deeds li")).to_contain_text("Noted by carl")
+        page.get_by_role("button", name="Remind", exact=True).last.click()
+        with dashboards.engine.begin() as connection:
+            connection.execute(text("UPDATE people SET role = 'viewer' WHERE login = 'carl'"))
+        page.get_by_role("button", name="Send reminder").click()
+        expect(page.get_by_role("alert").filter(has_text="you are logged in as viewer")).to_be_visible()
+        expect(page.get_by_text("a coach can remind, call, reassign and note")).to_be_visible()
+        expect(page.get_by_role("button", name="Send reminder")).to_be_hidden()
+    with visit_as(browser, dashboards, "vera", "/sessions") as page:
+        expect(page.get_by_text("a coach can remind, call, reassign and note")).to_be_visible()
+        expect(page.get_by_role("button", name=re.compile("^(Remind|Call|Note|Reassign|Predict)"))).to_have_count(0)
+    with dashboards.engine.connect() as connection:
+        done = connection.execute(text("SELECT kind, actor FROM interventions")).all()
+    assert [tuple(deed) for deed in done] == [("note", "person carl")]
 
 
 def test_nothing_ahead_and_nothing_predicted(dashboards: Dashboards, page: Page) -> None:
