@@ -59,10 +59,7 @@ def say_saved(report: ReminderReport | None, calls: int) -> str:
     if report is None:
         return "How many calls save is being looked up."
     if report.treated.tutors + report.hold_out.tutors + report.treated.ahead + report.hold_out.ahead == 0:
-        return (
-            "How many calls save is not known: automatic reminders, whose hold-out measures it, "
-            "reached no session that is over."
-        )
+        return "How many calls save is not known: no automatic reminder, whose hold-out measures it, was due yet."
     if report.uplift is None:
         return f"How many calls save is not known yet: {report.too_early}."
     if report.doubt is not None:

@@ -35,7 +35,7 @@ def test_what_two_calls_reach() -> None:
 
 def test_what_calls_save_is_said_with_its_source_or_why_it_is_not() -> None:
     assert "being looked up" in say_saved(None, 10)
-    assert "reached no session" in say_saved(report(treated=NONE, hold_out=NONE, too_early="x"), 10)
+    assert "was due yet" in say_saved(report(treated=NONE, hold_out=NONE, too_early="x"), 10)
     assert say_saved(report(too_early="each arm needs 30 tutors"), 10).endswith(
         "not known yet: each arm needs 30 tutors."
     )
