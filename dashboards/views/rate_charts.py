@@ -29,22 +29,8 @@ FLAG_CHANGES: Final = ("raised", "lifted")
 
 def draw_rate_distribution(rate_counts: Sequence[int]) -> figure:
     """How many tutors have which 30-day rate; `rate_counts[i]` of them one in (i, i + 1] percent."""
-    counts = np.add.reduceat(np.asarray(rate_counts, dtype=np.int64), np.arange(0, len(rate_counts), BIN_PERCENT))
-    low = BIN_PERCENT * np.arange(len(counts))
-    end = max(LEAST_RANGE_PERCENT, int(low[counts > 0].max(initial=0)) + BIN_PERCENT)
-    shown = low < end
-    low, counts = low[shown], counts[shown]
-    high = np.minimum(low + BIN_PERCENT, 100)
-    source = ColumnDataSource(
-        {
-            "left": low + 0.2,
-            "right": high - 0.2,
-            "top": counts,
-            "range": [f"{start}–{stop}%" for start, stop in zip(low, high, strict=True)],
-            "color": np.where(low >= HIGH_RISK_PERCENT, RED, BLUE),
-        }
-    )
-    plot = _start_plot(x_range=(0, end), y_range=(0, max(1, 1.12 * counts.max(initial=0))))
+    source = ColumnDataSource()
+    plot = _start_plot(x_range=(0, 1), y_range=(0, 1))
     bars = plot.quad(
         left="left", right="right", bottom=0, top="top", fill_color="color", line_color=None, source=source
     )
@@ -54,22 +40,32 @@ def draw_rate_distribution(rate_counts: Sequence[int]) -> figure:
     plot.xaxis.axis_label = "30-day rate, %"
     plot.yaxis.axis_label = "tutors"
     plot.xgrid.visible = False
+    update_rate_distribution(plot, rate_counts)
     return plot
+
+
+def update_rate_distribution(plot: figure, rate_counts: Sequence[int]) -> None:
+    """Let the picture show these counts: quicker than another picture in its place."""
+    counts = np.add.reduceat(np.asarray(rate_counts, dtype=np.int64), np.arange(0, len(rate_counts), BIN_PERCENT))
+    low = BIN_PERCENT * np.arange(len(counts))
+    end = max(LEAST_RANGE_PERCENT, int(low[counts > 0].max(initial=0)) + BIN_PERCENT)
+    shown = low < end
+    low, counts = low[shown], counts[shown]
+    high = np.minimum(low + BIN_PERCENT, 100)
+    plot.renderers[0].data_source.data = {
+        "left": low + 0.2,
+        "right": high - 0.2,
+        "top": counts,
+        "range": [f"{start}–{stop}%" for start, stop in zip(low, high, strict=True)],
+        "color": np.where(low >= HIGH_RISK_PERCENT, RED, BLUE),
+    }
+    plot.x_range.end = end
+    plot.y_range.end = max(1, 1.12 * counts.max(initial=0))
 
 
 def draw_rate_history(points: Sequence[RatePoint], events: Sequence[RateEvent] = (), height: int = HEIGHT_PX) -> figure:
     """One tutor's 30-day rate over time, with gaps where there was no session, and what happened above it."""
-    rates = np.array([np.nan if point.rate is None else point.rate for point in points])
-    top = max(LEAST_RANGE_PERCENT, float(np.nanmax(rates, initial=0)) * (1.3 if events else 1.12))
-    source = ColumnDataSource(
-        {
-            "moment": [point.moment for point in points],
-            "rate": rates,
-            "shown": [NOTHING if point.rate is None else format_percent(point.rate) for point in points],
-            "sessions": [f"{point.rescheduled} of {point.sessions}" for point in points],
-            "color": np.where(np.nan_to_num(rates) > HIGH_RISK_PERCENT, RED, BLUE),
-        }
-    )
+    source, top = ColumnDataSource(_list_points(points)), _top_of(points)
     plot = _start_plot(x_axis_type="datetime", y_range=(-0.02 * top, top), height=height)
     plot.line("moment", "rate", line_color=GREY, line_width=1.5, source=source)
     dots = plot.scatter("moment", "rate", size=7, fill_color="color", line_color=None, source=source)
@@ -95,6 +91,29 @@ def draw_rate_history(points: Sequence[RatePoint], events: Sequence[RateEvent] =
     plot.yaxis.axis_label = "30-day rate, %"
     plot.xgrid.visible = False
     return plot
+
+
+def update_rate_history(plot: figure, points: Sequence[RatePoint]) -> None:
+    """Let a picture without events show these points: quicker than another picture in its place."""
+    plot.renderers[0].data_source.data = _list_points(points)
+    top = _top_of(points)
+    plot.y_range.update(start=-0.02 * top, end=top)
+
+
+def _list_points(points: Sequence[RatePoint]) -> dict[str, Any]:
+    rates = np.array([np.nan if point.rate is None else point.rate for point in points])
+    return {
+        "moment": [point.moment for point in points],
+        "rate": rates,
+        "shown": [NOTHING if point.rate is None else format_percent(point.rate) for point in points],
+        "sessions": [f"{point.rescheduled} of {point.sessions}" for point in points],
+        "color": np.where(np.nan_to_num(rates) > HIGH_RISK_PERCENT, RED, BLUE),
+    }
+
+
+def _top_of(points: Sequence[RatePoint]) -> float:
+    """Up to where the picture goes, in percent."""
+    return max(LEAST_RANGE_PERCENT, 1.12 * max((point.rate for point in points if point.rate is not None), default=0))
 
 
 def _mark_events(plot: figure, events: Sequence[RateEvent], top: float) -> None:

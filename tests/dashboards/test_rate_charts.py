@@ -4,10 +4,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pytest
 from bokeh.models import Span
 
 from dashboards.theme import BLUE, RED
-from dashboards.views.rate_charts import draw_rate_distribution, draw_rate_history
+from dashboards.views.rate_charts import (
+    draw_rate_distribution,
+    draw_rate_history,
+    update_rate_distribution,
+    update_rate_history,
+)
 from scoring.tutor_history import RatePoint
 
 
@@ -63,3 +69,21 @@ def test_the_history_has_gaps_where_there_is_no_rate() -> None:
     assert data_of(plot, "sessions") == ["3 of 20", "0 of 0", "6 of 10"]
     assert plot.y_range.end > 60
     assert threshold_of(plot) == 15
+
+
+def test_a_picture_that_is_updated_shows_what_a_new_one_would() -> None:
+    few, many = [0] * 99 + [1], [5, 0, 40] + [0] * 97
+    plot = draw_rate_distribution(few)
+    update_rate_distribution(plot, many)
+    new = draw_rate_distribution(many)
+    assert data_of(plot, "top") == data_of(new, "top")
+    assert data_of(plot, "range") == data_of(new, "range")
+    assert (plot.x_range.end, plot.y_range.end) == (new.x_range.end, new.y_range.end)
+
+    moment = datetime(2026, 3, 11, tzinfo=UTC)
+    low, high = [RatePoint(moment, 0, 0, None)], [RatePoint(moment, 2, 1, 50.0), RatePoint(moment, 10, 1, 10.0)]
+    history = draw_rate_history(low)
+    update_rate_history(history, high)
+    assert data_of(history, "rate") == [50.0, 10.0]
+    assert data_of(history, "color") == [RED, BLUE]
+    assert (history.y_range.start, history.y_range.end) == pytest.approx((-1.12, 56.0))
