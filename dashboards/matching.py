@@ -9,6 +9,8 @@ from uuid import UUID
 
 import panel as pn
 import panel_material_ui as pmui
+from bokeh.events import DocumentReady
+from bokeh.models import CustomJS
 
 from dashboards.components.person_cards import PersonCard
 from dashboards.context import Context
@@ -44,8 +46,9 @@ from scoring.tutor_list import list_tutors
 from scoring.tutor_page import TutorQuery
 from scoring.tutor_ranking import RankedTutor, Ranking, rank_tutors
 
-STUDENTS: Final = 9  # of a page
+STUDENTS: Final = 7  # of a page
 TUTORS: Final = 5
+GO_BACK: Final = "window.addEventListener('popstate', () => location.reload())"  # to whom the address names then
 LOADING: Final = Notice("hourglass_empty", "The model is being loaded", "A moment: predictions follow by themselves.")
 PREDICTING: Final = Notice("hourglass_empty", "Predicting", "The tutors appear as soon as it is done.")
 
@@ -68,6 +71,7 @@ class _MatchingPage:
         self._ranking: Ranking | None = None
         self._predicting = False
         self._document = pn.state.curdoc
+        self._document.js_on_event(DocumentReady, CustomJS(code=GO_BACK))
         self._location = pn.state.location
         self._lost = pmui.Alert(
             severity="info",
@@ -75,8 +79,8 @@ class _MatchingPage:
             closeable=True,
             sizing_mode="stretch_width",
             margin=0,
-            title="Somebody of this link is not here",
-            object="They were removed since, or the link is damaged. Choose below.",
+            title="Somebody is not here",
+            object="Whom you or a link chose was removed since, or the link is damaged. Choose below.",
         )
         self._rule = pmui.Alert(severity="info", visible=False, sizing_mode="stretch_width", margin=0, object="")
         self._unmatched = pmui.Checkbox(
@@ -139,7 +143,8 @@ class _MatchingPage:
         """Show whom the visitor chose; the address names them, so that a page that is loaded anew still knows."""
         self._lost.visible = False
         self._page.refresh()
-        named = {"student": self._student, "tutor": self._tutor, "session": self._session}
+        tutor = self._tutor if self._named else None
+        named = {"student": self._student, "tutor": tutor, "session": self._session}
         if self._location is not None:
             self._location.search = "?" + urlencode({name: one for name, one in named.items() if one is not None})
 
@@ -174,8 +179,8 @@ class _MatchingPage:
         return find_current_tutor(self._engine, student.id)
 
     def _is_lost(self, student: StudentCard | None, tutor: TutorCard | None, lesson: Lesson | None) -> bool:
-        """Whether the address named somebody who is not here; told once."""
-        missing = (self._student and not student) or (self._tutor and not tutor) or (self._session and not lesson)
+        """Whether somebody was chosen who is not here; told once."""
+        missing = (self._student and not student) or (self._named and not tutor) or (self._session and not lesson)
         told, self._astray = self._astray or bool(missing), False
         if student is None:
             self._student = None

@@ -29,7 +29,7 @@ class LessonPanel:
         self._tutor: TutorCard | None = None
         self._asked = False
         self._page: LivePage
-        self._words = show_html(style="match_lesson", sizing_mode="stretch_width")
+        self._words = show_html(style="match_lesson", sizing_mode="stretch_width", min_width=260, align="center")
         self._record = pmui.Button(label="", icon="swap_horiz", variant="contained", size="small", margin=0)
         self._cancel = pmui.Button(label="Cancel", variant="text", size="small", margin=0, visible=False)
         self._record.on_click(self._click)
