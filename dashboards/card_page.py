@@ -32,8 +32,9 @@ def link_card(target: str, version: str) -> str:
 def render_card(card: str) -> Markup:
     """The card, which is Markdown, as HTML. What is HTML in it is shown as text, and nothing in it is a link."""
     markdown = MarkdownIt("commonmark", {"html": False}).enable("table").disable(["link", "image", "autolink"])
-    # A table that is wider than a phone scrolls by itself.
+    # What is wider than a phone scrolls by itself, by keyboard too.
     body = markdown.render(card).replace("<table>", '<div class="wide-table" tabindex="0"><table>')
+    body = body.replace("<pre>", '<pre tabindex="0">')
     return Markup(f"<article>{body.replace('</table>', '</table></div>')}</article>")  # noqa: S704  # markdown-it escapes
 
 

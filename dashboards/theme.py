@@ -34,6 +34,7 @@ THEME: Final[dict[str, Any]] = {
         },
         "typography": _TYPOGRAPHY,
         "shape": {"borderRadius": 8},
+        "components": {"MuiToggleButton": {"styleOverrides": {"root": {"color": "#566173"}}}},
     },
     "dark": {
         "palette": {

@@ -14,6 +14,7 @@ export function render({model, el}) {
     places.alert.replaceChildren()
     if (line) places[model.said.tone === "bad" ? "alert" : "status"].append(line)
     host.style.position = line ? "" : "absolute" // so that no gap is left where nothing is said
+    host.style.width = line ? "" : "0"
   }
   const draw = () => show(model.said.text ? drawLine(model.said, () => show(null)) : null)
   model.on("said", draw)

@@ -104,6 +104,7 @@ def look_at(page: Page, address: str) -> dict[str, list[str]]:
     for look in LOOKS:
         page.emulate_media(color_scheme=look)  # type: ignore[arg-type]
         expect(page.locator("html")).to_have_css("color-scheme", look)
+        page.wait_for_function(SETTLED, arg=f".mui-{'dark' if look == 'light' else 'light'}")
         result = Axe().run(page, options={"resultTypes": ["violations"]})
         findings = [
             f"{violation['id']}: {node['failureSummary']} {node['html']}"
@@ -122,6 +123,12 @@ def find_wide(page: Page) -> list[str]:
     return wide
 
 
+SETTLED = """other => {
+  const moves = root => root.querySelector(other)
+    || root.getAnimations().some(one => one instanceof CSSTransition)
+    || [...root.querySelectorAll("*")].some(element => element.shadowRoot && moves(element.shadowRoot))
+  return !moves(document)
+}"""
 WIDER = """() => {
   const found = []
   const look = root => {
@@ -134,6 +141,7 @@ WIDER = """() => {
         continue
       }
       const scrolls = ["auto", "scroll"].includes(style.overflowX) && !element.classList.contains("main-content")
+      if (element.classList.contains("bk-Canvas")) continue // what is drawn there has boxes beyond it that nobody sees
       if (!scrolls) look(element)
       if (!scrolls && element.shadowRoot) look(element.shadowRoot)
     }
