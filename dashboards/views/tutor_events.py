@@ -73,7 +73,7 @@ def render_history(points: Sequence[RatePoint], events: Sequence[RateEvent], zon
             )
         )
     return Markup(
-        '<div class=wide><table class=history aria-label="Rate over time">'
+        '<div class=wide tabindex=0><table class=history aria-label="Rate over time">'
         "<thead><tr><th scope=col>30 days to</th><th scope=col class=number>Rate</th>"
         "<th scope=col class=number>Rescheduled</th><th scope=col>In the week before</th></tr></thead>"
         "<tbody>{}</tbody></table></div>"
