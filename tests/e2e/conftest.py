@@ -109,6 +109,7 @@ def visitor(dashboards: Dashboards, browser: Browser) -> Iterator[BrowserContext
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
     page.goto(dashboards.address)
+    page.get_by_label("Name").fill("admin")
     page.get_by_label("Password").fill(dashboards.password)
     page.get_by_role("button", name="Log in").click()
     expect(page).to_have_url(dashboards.address + "/overview")
