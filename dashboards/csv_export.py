@@ -55,19 +55,20 @@ def show_export(
 ) -> pn.Row:
     """A button that gives whoever has `role` the table as a file, and records that they took it.
 
-    make: raises a TqsError where there is nothing to give.
+    make: called in a thread; raises a TqsError where there is nothing to give.
     """
+    made: dict[str, str] = {}
     button = pmui.Button(label=label, icon="download", variant="outlined", size="small", margin=0)
     download = Download(width=0, height=0, margin=0)
 
     def export(actor: str) -> str:
         table = make()
         record_export(context.engine, actor, table.name, len(table.rows))
-        download.send(f"{table.name}.csv", write_csv(table.header, table.rows))
+        made.update(name=f"{table.name}.csv", text=write_csv(table.header, table.rows))
         return f"{len(table.rows):,} rows were exported as {table.name}.csv, which is in the audit log."
 
     def give(_event: Any) -> None:
-        page.act(role, export)
+        page.act_aside(role, export, "Writing the file …", then=lambda: download.send(**made))
 
     button.on_click(give)
     return pn.Row(button, download, margin=0)

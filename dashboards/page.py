@@ -129,11 +129,13 @@ class LivePage:
         self.refresh()
         return done
 
-    def act_aside(self, role: str, do: Callable[[str], str], saying: str) -> bool:
+    def act_aside(
+        self, role: str, do: Callable[[str], str], saying: str, then: Callable[[], None] = lambda: None
+    ) -> bool:
         """As `act`, for what takes longer than a tenth of a second: in a thread; whether it has begun.
 
-        `do` touches nothing that is shown. `saying` is shown until it is done: "Refreshing 50 sessions …". Another one
-        is refused meanwhile.
+        `do` touches nothing that is shown; `then`, which does, is called when it has been done. `saying` is shown until
+        then: "Refreshing 50 sessions …". Another one is refused meanwhile.
         """
         if self._under_way:
             self.tell("Not done: what was begun before is still under way.", good=False)
@@ -147,7 +149,7 @@ class LivePage:
 
         def work() -> None:
             said, done = self._try(lambda: do(actor))
-            self._document.add_next_tick_callback(lambda: self._end_act(said, done))
+            self._document.add_next_tick_callback(lambda: self._end_act(said, done, then))
 
         Thread(target=work, name="act", daemon=True).start()
         return True
@@ -167,8 +169,10 @@ class LivePage:
             _log.exception("an act of a visitor failed")
             return "Not done: something went wrong here; the log of the dashboards says what.", False
 
-    def _end_act(self, said: str, done: bool) -> None:
+    def _end_act(self, said: str, done: bool, then: Callable[[], None]) -> None:
         self._under_way = False
+        if done:
+            then()
         self.tell(said, good=done)
         self.refresh()
 

@@ -112,6 +112,6 @@ _COUNTS: Final = text(
     """
     SELECT s.tutor_reschedules_30d, s.total_sessions_30d, count(*)
     FROM tutor_scores s JOIN tutors t ON t.id = s.tutor_id
-    WHERE t.is_active AND s.total_sessions_30d > 0 GROUP BY 1, 2
+    WHERE t.is_active AND s.total_sessions_30d > 0 GROUP BY 1, 2 ORDER BY 1, 2
     """
 )

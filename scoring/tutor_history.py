@@ -52,7 +52,7 @@ _STATEMENT: Final = text(
     WITH moment AS (
         SELECT CAST(:until AS timestamptz) - week * interval '168 hours' AS moment
         FROM generate_series(0, :weeks) AS week
-    ), session AS (
+    ), session AS MATERIALIZED (
         SELECT s.tutor_id, s.scheduled_time, r.initiator = 'tutor' AS by_tutor, {RECORD_KNOWN} AS known
         FROM sessions s LEFT JOIN LATERAL (  -- one by one: of all that there are these are few
             SELECT initiator, cancelled_at FROM reschedules

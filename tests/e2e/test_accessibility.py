@@ -34,7 +34,7 @@ def test_the_addresses_are_of_all_pages(company: Company) -> None:
 
 
 def test_no_page_shuts_anybody_out(dashboards: Dashboards, company: Company, page: Page) -> None:
-    found = {}
+    found: dict[str, list[str]] = {}
     for address in company.addresses:
         page.set_viewport_size(WIDE)
         page.goto(f"{dashboards.address}/{address}")
@@ -42,7 +42,7 @@ def test_no_page_shuts_anybody_out(dashboards: Dashboards, company: Company, pag
         page.set_viewport_size(PHONE)
         if wide := find_wide(page):
             found[f"{address} on a phone"] = wide
-    assert found == {}
+    assert not found, "\n".join(f"{where}: {finding}" for where, findings in found.items() for finding in findings)
 
 
 def test_nobody_is_shut_out_at_the_door(dashboards: Dashboards, browser: Browser) -> None:
