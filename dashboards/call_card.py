@@ -36,6 +36,7 @@ class CallCard:
 
     def __init__(self, context: Context, changed: Callable[[], None]) -> None:
         self._context = context
+        self._document = pn.state.curdoc
         self._wanted = DEFAULT_CALLS
         self._plan: CallPlan | None = None
         self._report: ReminderReport | None = None
@@ -96,7 +97,6 @@ class CallCard:
         if monotonic() - self._asked_at < REPORT_S:
             return
         self._asked_at = monotonic()
-        document = pn.state.curdoc
 
         def keep(report: ReminderReport) -> None:
             self._report = report
@@ -110,6 +110,6 @@ class CallCard:
                 _log.warning("%s", error)
                 self._asked_at = -inf  # with the next load again
                 return
-            document.add_next_tick_callback(lambda: keep(report))
+            self._document.add_next_tick_callback(lambda: keep(report))
 
         Thread(target=read, name="reminder report", daemon=True).start()
