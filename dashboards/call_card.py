@@ -50,7 +50,7 @@ class CallCard:
             end=MOST_CALLS,
             value=DEFAULT_CALLS,
             sizing_mode="stretch_width",
-            margin=(0, 8, 0, -8),  # the label in line with what is below it
+            margin=(0, 8, 0, 0),
         )
         self._words = show_html(style="call_plan", sizing_mode="stretch_width")
         self._picture = pn.pane.Bokeh(sizing_mode="stretch_width", margin=0)

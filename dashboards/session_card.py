@@ -31,7 +31,7 @@ class SessionCard:
         self._stay = stay
         self._session: UUID | None = None
         self._detail = show_html(style="session_detail", margin=(16, 18, 12, 18), sizing_mode="stretch_width")
-        self._reasons = show_html(style="session_detail", margin=(0, 18, 6, 18), sizing_mode="stretch_width")
+        self._reasons = show_html(style="session_detail", margin=(0, 18, 12, 18), sizing_mode="stretch_width")
         self._only_look = show_html(style="session_detail", margin=(0, 18, 14, 18), sizing_mode="stretch_width")
         self._renew = pmui.Button(
             label="Predict anew",

@@ -175,7 +175,13 @@ class _SessionsPage:
         session = session or self._find_default(page)
         self._table.param.update(
             columns=[*SESSION_COLUMNS, ACTED] if may_act else SESSION_COLUMNS,
-            rows=show_session_rows(page.sessions, self._context.zone, self._calls.calls(plan), may_act=may_act),
+            rows=show_session_rows(
+                page.sessions,
+                self._context.zone,
+                self._calls.calls(plan),
+                serving=None if model is None else model.version,
+                may_act=may_act,
+            ),
             total=page.total,
             visible=page.total > 0,
         )

@@ -19,6 +19,12 @@ from scoring.trust import SAID, TrustedPrediction
 NONE: Final = Markup("")
 SMALL: Final = 0.005  # of a probability: a change that is none to speak of
 MOST_PARTS: Final = 4  # of a change
+OVER: Final = {
+    "scheduled": "Its time is over, and nobody told the outcome yet.",
+    "completed": "It took place.",
+    "rescheduled": "It was moved or cancelled.",
+    "no_show": "Somebody did not turn up.",
+}
 OUTCOMES: Final = {
     "scheduled": "still to come",
     "completed": "took place",
@@ -78,12 +84,9 @@ def _render_head(session: SessionDetail, zone: str) -> Markup:
     student = session.student_name or session.student_id
     over = NONE
     if not session.ahead:
-        moved = "was moved or cancelled by the tutor" if session.tutor_rescheduled else OUTCOMES[session.status]
-        word = "its time is over, and nobody told the outcome yet" if session.status == "scheduled" else moved
-        over = Markup(
-            "<p class=over><span class=icon aria-hidden=true>event_busy</span>This session is not ahead: {}.</p>"
-        )
-        over = over.format(word)
+        said = "It was moved or cancelled by the tutor." if session.tutor_rescheduled else OVER[session.status]
+        icon = Markup("<span class=icon aria-hidden=true>event_busy</span>")
+        over = Markup("<p class=over>{}This session is not ahead any more. {}</p>").format(icon, said)
     return Markup(
         "<header><h2>{student} with <a href='tutor?id={tutor_id}'>{tutor}</a></h2>"
         "<p class=quiet>{when}{minutes}</p>{over}</header>"

@@ -42,13 +42,14 @@ ACTED: Final[TableColumn] = {"key": "act", "title": "", "hidden_below": 720}
 
 
 def show_session_rows(
-    sessions: Sequence[ListedSession], zone: str, calls: Mapping[UUID, int], *, may_act: bool
+    sessions: Sequence[ListedSession], zone: str, calls: Mapping[UUID, int], *, serving: str | None, may_act: bool
 ) -> list[TableRow]:
     """One row a session, cells by the keys of SESSION_COLUMNS and, for who may act, ACTED.
 
-    calls: the place of those to be called, from 1. zone: IANA name, of the times.
+    calls: the place of those to be called, from 1. zone: IANA name, of the times. serving: the version that serves;
+    None while it is being loaded.
     """
-    return [_show_row(session, zone, calls.get(session.id), may_act) for session in sessions]
+    return [_show_row(session, zone, calls.get(session.id), serving, may_act) for session in sessions]
 
 
 def show_probability(session: ListedSession) -> Cell:
@@ -59,14 +60,16 @@ def show_probability(session: ListedSession) -> Cell:
     return {**badge, "text": f"{badge['text']} {format_percent(100 * session.probability)}"}
 
 
-def show_band(session: ListedSession) -> Cell:
+def show_band(session: ListedSession, serving: str | None) -> Cell:
     """How often sessions scored alike came true, or why that is not known."""
     if session.band is not None:
         low, high = session.band
         return {"text": f"{100 * low:.0f}–{100 * high:.0f}%"}
-    if session.probability is None:
+    if session.probability is None or serving is None:
         return {"text": NOTHING, "tone": "quiet"}
-    return {"text": "by the rule" if session.model_version == RULE_VERSION else "not measured", "tone": "quiet"}
+    if session.model_version == RULE_VERSION:
+        return {"text": "by the rule", "tone": "quiet"}
+    return {"text": "not measured" if session.model_version == serving else "older model", "tone": "quiet"}
 
 
 def show_deed(session: ListedSession, call: int | None) -> Cell:
@@ -84,14 +87,14 @@ def show_deed(session: ListedSession, call: int | None) -> Cell:
     return {"text": say_done(deed), "icon": DEEDS[deed.kind].icon, "tone": tone, "detail": who}
 
 
-def _show_row(session: ListedSession, zone: str, call: int | None, may_act: bool) -> TableRow:
+def _show_row(session: ListedSession, zone: str, call: int | None, serving: str | None, may_act: bool) -> TableRow:
     local = session.scheduled_time.astimezone(ZoneInfo(zone))
     cells: dict[str, Cell] = {
         TIME: {"text": f"{local:%a} {local.day} {local:%b}", "detail": f"{local:%H:%M}"},
         TUTOR: {"text": session.tutor_name, "link": f"tutor?{urlencode({'id': str(session.tutor_id)})}"},
         STUDENT: {"text": session.student_name or session.student_id},
         PROBABILITY: show_probability(session),
-        "band": show_band(session),
+        "band": show_band(session, serving),
         "deed": show_deed(session, call),
     }
     if may_act:

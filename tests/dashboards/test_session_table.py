@@ -37,7 +37,7 @@ CALL = SessionDeed(UUID(int=1), "call", "no answer", "person bob", NOW, automati
 
 
 def test_a_row_in_words_and_figures() -> None:
-    (row,) = show_session_rows([SESSION], "Europe/Berlin", {}, may_act=False)
+    (row,) = show_session_rows([SESSION], "Europe/Berlin", {}, serving="v3", may_act=False)
 
     assert row["id"] == "00000000-0000-0000-0000-000000000001"
     assert {key: cell.get("text") for key, cell in row["cells"].items()} == {
@@ -60,7 +60,7 @@ def test_what_can_be_sorted_is_what_the_list_sorts_by() -> None:
 
 
 def test_who_may_act_has_buttons_and_who_is_to_be_called_a_word() -> None:
-    (row,) = show_session_rows([SESSION], "UTC", {SESSION.id: 3}, may_act=True)
+    (row,) = show_session_rows([SESSION], "UTC", {SESSION.id: 3}, serving="v3", may_act=True)
 
     assert [deed["label"] for deed in row["cells"][ACTED["key"]]["deeds"]] == ["Remind", "Call"]
     assert row["mark"] == "to call: 3"
@@ -70,9 +70,11 @@ def test_who_may_act_has_buttons_and_who_is_to_be_called_a_word() -> None:
 def test_without_a_prediction_the_row_says_so() -> None:
     bare = replace(SESSION, probability=None, risk_level=None, model_version=None, predicted_at=None, band=None)
     assert show_probability(bare) == {"text": "Not predicted yet", "tone": "quiet"}
-    assert show_band(bare)["text"] == "–"
-    assert show_band(replace(SESSION, band=None))["text"] == "not measured"
-    assert show_band(replace(SESSION, band=None, model_version="rule"))["text"] == "by the rule"
+    assert show_band(bare, "v3")["text"] == "–"
+    assert show_band(replace(SESSION, band=None), "v3")["text"] == "not measured"
+    assert show_band(replace(SESSION, band=None), "v4")["text"] == "older model"
+    assert show_band(replace(SESSION, band=None), None)["text"] == "–"
+    assert show_band(replace(SESSION, band=None, model_version="rule"), "rule")["text"] == "by the rule"
 
 
 @pytest.mark.parametrize(
