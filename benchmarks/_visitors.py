@@ -53,12 +53,18 @@ class Visitor:
     async def __aenter__(self) -> Self:
         started = time.perf_counter()
         url = f"{self._address}/{self._page}"
-        client = AsyncHTTPClient()
-        page = await client.fetch(HTTPRequest(url, headers=self._headers, request_timeout=PATIENCE_S))
+        patient: dict[str, Any] = {
+            "headers": self._headers,
+            "connect_timeout": PATIENCE_S,
+            "request_timeout": PATIENCE_S,
+        }
+        client = AsyncHTTPClient(force_instance=True)
+        page = await client.fetch(HTTPRequest(url, **patient))
+        client.close()
         token = _TOKEN.search(page.body.decode())
         assert token is not None, "the page names no session: the login did not work"
         self._socket: WebSocketClientConnection = await websocket_connect(
-            HTTPRequest(f"{url.replace('http', 'ws', 1)}/ws", headers=self._headers, request_timeout=PATIENCE_S),
+            HTTPRequest(f"{url.replace('http', 'ws', 1)}/ws", **patient),
             subprotocols=["bokeh", token.group(1)],
             max_message_size=2**26,
         )
