@@ -54,7 +54,7 @@ async def _come_and_go(
     address: str, cookie: str, pages: Sequence[str], number: int, until: float, crowd: Crowd
 ) -> None:
     random = Random(number)  # noqa: S311  # when somebody does something is no secret
-    await asyncio.sleep(min(random.uniform(0, STAY_S / 3), (until - time.monotonic()) / 3))
+    await asyncio.sleep(min(random.uniform(0, STAY_S), (until - time.monotonic()) / 3))
     while time.monotonic() < until:
         leaves = min(until, time.monotonic() + random.uniform(0.5, 1.5) * STAY_S)
         async with Visitor(address, cookie, random.choice(pages)) as visitor:

@@ -18,7 +18,7 @@ from markupsafe import Markup
 from dashboards.context import Context
 from dashboards.html import show_html, update_html
 from dashboards.styles import read_style
-from dashboards.views.call_plan import draw_gain, render_plan
+from dashboards.views.call_plan import draw_gain, render_plan, update_gain
 from dashboards.views.cards import frame
 from records.engine import explain_outage
 from scoring.call_plan import MOST_CALLS, CallPlan
@@ -84,7 +84,11 @@ class CallCard:
         self._look_up()
         update_html(self._words, render_plan(plan, calls, self._report, by_rule=by_rule))
         if self._drawn != (plan, calls):
-            self._picture.object = draw_gain(plan.probabilities, plan.expected / plan.sessions, calls)
+            shown = plan.probabilities, plan.expected / plan.sessions, calls
+            if self._picture.object is None:
+                self._picture.object = draw_gain(*shown)
+            else:
+                update_gain(self._picture.object, *shown)
             self._drawn = (plan, calls)
 
     def _choose(self, event: Any) -> None:

@@ -21,6 +21,7 @@ from tqs.errors import TqsError
 POLL_S: Final = 30.0
 PAUSE_S: Final = 1.0  # at least: changes that follow each other faster reach the pages together
 ATTENTION_S: Final = 1.0  # how long ending may take
+SHARED_S: Final = 2.0
 
 T = TypeVar("T")
 
@@ -44,11 +45,14 @@ class Live:
         self._prepare = prepare
         self._prepared_at = -inf
         self._pages: dict[Document, Callable[[], None]] = {}
-        self._due: set[Document] = set()
+        self._due: dict[Document, None] = {}  # of the round, in their order
+        self._current: Document | None = None
+        self._next: object = None  # the time-out after which the next page has its turn
         self._spent_s = 0.0  # on the pages of the last round that are done
-        self._busy_since: float | None = None  # on its next page
+        self._busy_since: float | None = None  # on its current page
         self._in_round = False
-        self._read: dict[Callable[[Engine], Any], Any] = {}  # in the last round
+        self._rounds = 0
+        self._read: dict[Callable[[Engine], Any], tuple[float, Any]] = {}
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._listen, name="live", daemon=True)
 
@@ -73,14 +77,24 @@ class Live:
         pn.state.on_session_destroyed(lambda _context: self._forget(document))
         pn.state.add_periodic_callback(refresh_if_seen, period=int(1000 * self._poll_s))
 
+    @property
+    def rounds(self) -> int:
+        """How often pages were told of something: what was read is of now while that stays the same."""
+        return self._rounds
+
     def share(self, read: Callable[[Engine], T]) -> T:
-        """What `read` gives: for all pages that are refreshed in one round the same, else read anew."""
-        if not self._in_round:
-            return read(self._engine)
-        if read not in self._read:
-            self._read[read] = read(self._engine)
-        value: T = self._read[read]
+        """What `read` gives, or gave any page in the last SHARED_S, if nothing changed since."""
+        now = monotonic()
+        found = self._read.get(read)
+        if found is None or now - found[0] > SHARED_S:
+            self._read = {one: kept for one, kept in self._read.items() if now - kept[0] <= SHARED_S}
+            found = self._read[read] = (now, read(self._engine))
+        value: T = found[1]
         return value
+
+    def forget(self) -> None:
+        """Something has changed, which those that listen are told of only later."""
+        self._read.clear()
 
     def _listen(self) -> None:
         lost = False
@@ -101,16 +115,20 @@ class Live:
         self._listener.close()
 
     def _begin_round(self) -> None:
-        self._spent_s, self._busy_since = 0.0, monotonic()
+        self._in_round, self._spent_s, self._busy_since = True, 0.0, None
+        self._rounds += 1
         self._loop.add_callback(self._refresh_pages)
 
     def _pause(self, begun: float) -> None:
-        """Leave the loop free for as long as the round that has `begun` keeps it busy.
+        """Until the round that has `begun` is over, and for so long that it took a quarter of the time.
 
         Not for longer than `poll_s`, since a page may hang, and all look that often by themselves.
         """
-        while (rest := min(max(PAUSE_S, 2 * self._measure_round()), self._poll_s) - (monotonic() - begun)) > 0:
-            if self._ending.wait(rest):
+        while (gone := monotonic() - begun) < self._poll_s:
+            rest = max(PAUSE_S, 4 * self._measure_round()) - gone
+            if rest <= 0 and not self._in_round:
+                return
+            if self._ending.wait(max(rest, PAUSE_S / 10)):
                 return
 
     def _measure_round(self) -> float:
@@ -118,33 +136,37 @@ class Live:
         return self._spent_s + (0.0 if since is None else monotonic() - since)
 
     def _refresh_pages(self) -> None:
-        self._read.clear()
-        for document in self._pages:
-            if document not in self._due:  # else a refresh that has not begun yet will see this change too
-                self._due.add(document)
-                document.add_next_tick_callback(partial(self._refresh_page, document))
-        self._end_if_idle()
+        self.forget()
+        self._due.update(dict.fromkeys(self._pages))
+        if self._current is None:
+            self._take_turn()
+
+    def _take_turn(self) -> None:
+        """One page after the other, and between them whatever visitors do."""
+        self._next = None
+        self._current = next(iter(self._due), None)
+        if self._current is None:
+            self._in_round = False
+            return
+        del self._due[self._current]
+        self._busy_since = monotonic()
+        self._current.add_next_tick_callback(partial(self._refresh_page, self._current))
 
     def _refresh_page(self, document: Document) -> None:
-        self._due.discard(document)
-        if document not in self._pages:  # closed since
-            self._end_if_idle()
+        if document is not self._current:  # closed since
             return
-        begun = self._busy_since = self._busy_since or monotonic()
-        self._in_round = True
+        begun = monotonic()
         try:
             self._pages[document]()
         finally:
-            self._in_round = False
-            self._spent_s += monotonic() - begun
+            spent = monotonic() - begun
+            self._spent_s += spent
             self._busy_since = None
+            self._next = self._loop.call_later(spent, self._take_turn)
 
     def _forget(self, document: Document) -> None:
         self._pages.pop(document, None)
-        self._due.discard(document)
-        self._end_if_idle()
-
-    def _end_if_idle(self) -> None:
-        """A round whose last page was closed is over."""
-        if not self._due and not self._in_round:
+        self._due.pop(document, None)
+        if document is self._current and self._next is None:  # it will never have its turn
             self._busy_since = None
+            self._take_turn()

@@ -45,6 +45,7 @@ class LivePage:
     def __init__(self, context: Context, load: Callable[[], None]) -> None:
         self.refreshing = False
         self._received = False
+        self._loaded = -1  # the rounds of `live` when it was last loaded; -1: not, or something was missed since
         self._load = load
         self._here = ""
         self._context = context
@@ -115,7 +116,9 @@ class LivePage:
         What a load itself changes on the page is part of it and sets off no other. Until the browser says that it has
         the page, nothing is loaded: Panel would drop what changes, and not send it again. It is made up for then.
         """
-        if self._received and not self.refreshing:
+        if not self._received:
+            self._loaded = -1
+        elif not self.refreshing:
             self._refresh()
 
     def act(self, role: str, do: Callable[[str], str]) -> bool:
@@ -125,8 +128,7 @@ class LivePage:
         as a TqsError is said in its place. Never raises.
         """
         said, done = self._try(lambda: do(require_role(self._context.engine, role).actor))
-        self.tell(said, good=done)
-        self.refresh()
+        self._say_done(said, done)
         return done
 
     def act_aside(
@@ -179,10 +181,12 @@ class LivePage:
     def _follow(self) -> None:
         self._received = True
         self._context.live.keep(self.refresh)
-        self.refresh()
+        if self._loaded != self._context.live.rounds:
+            self.refresh()
 
     def _refresh(self) -> None:
         self.refreshing = True
+        rounds, self._loaded = self._context.live.rounds, -1
         try:
             with explain_outage(self._context.engine):
                 visitor = read_visitor(self._context.engine)
@@ -199,6 +203,7 @@ class LivePage:
                 object="Something went wrong here; the log of the dashboards says what.", visible=True
             )
         else:
+            self._loaded = rounds
             self._banner.visible = False
             now = format_time(datetime.now(UTC), self._context.zone, seconds=True)
             update_html(self._updated, Markup("<span>Updated {}</span>").format(now))

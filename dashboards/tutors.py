@@ -8,7 +8,6 @@ from math import ceil
 from typing import Any, Final
 from uuid import UUID
 
-import numpy as np
 import panel as pn
 import panel_material_ui as pmui
 
@@ -31,7 +30,7 @@ from dashboards.views.tutor_csv import tabulate_tutors
 from dashboards.views.tutor_detail import render_tutor
 from dashboards.views.tutor_table import TREND_WEEKS, TUTOR_COLUMNS, show_tutor_rows
 from features.catalogue_tutor import HIGH_RISK_PERCENT
-from scoring.shrinkage import Int64, RatePrior, fit_prior, read_counts
+from scoring.shrinkage import RatePrior, read_prior
 from scoring.tutor_history import compute_rate_histories, compute_rate_history
 from scoring.tutor_list import (
     ListedTutor,
@@ -65,7 +64,6 @@ class _TutorsPage:
         self._live = context.live
         self._drawn: dict[str, Any] = {}
         self._prior: RatePrior | None = None
-        self._counts: Int64 | None = None  # that it is of
         self._chosen = ""
         self._linked = read_word(LINKED)
         self._astray = pmui.Alert(
@@ -136,7 +134,7 @@ class _TutorsPage:
             self._page.refresh()
 
     def _load(self) -> None:
-        self._fit_prior()
+        self._prior = self._live.share(read_prior)
         summary = self._live.share(summarise_tutors)
         self._until = summary.last_calculated_at or datetime.now(UTC)
         self._filters.offer(self._live.share(list_subjects))
@@ -149,12 +147,6 @@ class _TutorsPage:
         self._redraw(self._distribution, draw_rate_distribution, update_rate_distribution, summary.rate_counts)
         tutors = self._load_table()
         self._load_detail(tutors, summary)
-
-    def _fit_prior(self) -> None:
-        """Fit it anew where scores have changed: not at each turn of the list."""
-        counts = self._live.share(read_counts)
-        if self._counts is None or not np.array_equal(counts, self._counts):
-            self._prior, self._counts = fit_prior(*counts), counts
 
     def _follow_link(self) -> None:
         """Choose the tutor of the page's address and turn to where the list has it."""

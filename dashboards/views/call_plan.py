@@ -79,21 +79,17 @@ def draw_gain(probabilities: Float64, mean: float, calls: int) -> figure:
 
     mean: the probability of all, for the line of calls at random. calls: the chosen N.
     """
-    counts = np.arange(len(probabilities) + 1)
-    gained = np.concatenate(([0.0], np.cumsum(probabilities)))
-    source = ColumnDataSource({"calls": counts, "gained": gained, "random": counts * mean})
     plot = figure(
-        height=HEIGHT_PX,
-        sizing_mode="stretch_width",
-        tools="",
-        toolbar_location=None,
-        x_range=(0, 1.02 * max(int(counts[-1]), 1)),
-        y_range=(0, max(1.0, 1.08 * float(gained[-1]))),
+        height=HEIGHT_PX, sizing_mode="stretch_width", tools="", toolbar_location=None, x_range=(0, 1), y_range=(0, 1)
     )
-    plot.line("calls", "random", line_color=GREY, line_dash="dotted", line_width=1.5, source=source)
+    source, chosen = (
+        ColumnDataSource({"calls": [], "gained": [], "random": []}),
+        ColumnDataSource({"calls": [], "gained": []}),
+    )
     line = plot.line("calls", "gained", line_color=BLUE, line_width=2, source=source)
+    plot.line("calls", "random", line_color=GREY, line_dash="dotted", line_width=1.5, source=source)
+    plot.scatter("x", "y", size=9, fill_color=BLUE, line_color=None, source=chosen)
     plot.add_layout(Span(location=calls, dimension="height", line_color=BLUE, line_dash="dashed", line_width=1))
-    plot.scatter([calls], [float(gained[min(calls, len(gained) - 1)])], size=9, fill_color=BLUE, line_color=None)
     plot.add_tools(
         HoverTool(
             renderers=[line], mode="vline", tooltips=[("calls", "@calls"), ("reschedules expected", "@gained{0.0}")]
@@ -107,4 +103,17 @@ def draw_gain(probabilities: Float64, mean: float, calls: int) -> figure:
     plot.xaxis.ticker.desired_num_ticks, plot.yaxis.ticker.desired_num_ticks = 5, 3
     plot.xgrid.visible = False
     plot.min_border_left = plot.min_border_right = 8
+    update_gain(plot, probabilities, mean, calls)
     return plot
+
+
+def update_gain(plot: figure, probabilities: Float64, mean: float, calls: int) -> None:
+    """Let the picture show these: quicker than another picture in its place."""
+    counts = np.arange(len(probabilities) + 1)
+    gained = np.concatenate(([0.0], np.cumsum(probabilities)))
+    curves, _, chosen = plot.renderers
+    curves.data_source.data = {"calls": counts, "gained": gained, "random": counts * mean}
+    chosen.data_source.data = {"x": [calls], "y": [float(gained[min(calls, len(gained) - 1)])]}
+    plot.x_range.end = 1.02 * max(int(counts[-1]), 1)
+    plot.y_range.end = max(1.0, 1.08 * float(gained[-1]))
+    next(mark for mark in plot.center if isinstance(mark, Span)).location = calls

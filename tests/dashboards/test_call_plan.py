@@ -7,7 +7,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from dashboards.views.call_plan import draw_gain, render_plan, say_saved
+from dashboards.views.call_plan import draw_gain, render_plan, say_saved, update_gain
 from scoring.call_plan import CallPlan
 from scoring.reminder_report import ArmReport, ReminderReport, Uplift
 
@@ -48,8 +48,13 @@ def test_what_calls_save_is_said_with_its_source_or_why_it_is_not() -> None:
     assert say_saved(report(uplift=Uplift(0.08, -0.03, 0.13)), 10).endswith("It may be nothing.")
 
 
-def test_the_picture_rises_by_each_of_the_likeliest() -> None:
-    plot = draw_gain(np.array([0.75, 0.25, 0.125]), 0.375, 2)
+@pytest.mark.parametrize("drawn_before", [False, True])
+def test_the_picture_rises_by_each_of_the_likeliest(drawn_before: bool) -> None:
+    shown = np.array([0.75, 0.25, 0.125]), 0.375, 2
+    if drawn_before:
+        update_gain(plot := draw_gain(np.array([0.5]), 0.1, 1), *shown)
+    else:
+        plot = draw_gain(*shown)
     lines = {renderer.glyph.y: renderer.data_source.data for renderer in plot.renderers if renderer.glyph.y != "y"}
     assert lines["gained"]["gained"] == pytest.approx([0, 0.75, 1.0, 1.125])
     assert lines["random"]["random"] == pytest.approx([0, 0.375, 0.75, 1.125])
