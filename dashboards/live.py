@@ -22,6 +22,7 @@ POLL_S: Final = 30.0
 PAUSE_S: Final = 1.0  # at least: changes that follow each other faster reach the pages together
 ATTENTION_S: Final = 1.0  # how long ending may take
 SHARED_S: Final = 2.0
+LATE_S: Final = 1.0  # how long others wait for a page that is held up
 
 T = TypeVar("T")
 
@@ -46,10 +47,10 @@ class Live:
         self._prepared_at = -inf
         self._pages: dict[Document, Callable[[], None]] = {}
         self._due: dict[Document, None] = {}  # of the round, in their order
+        self._asked: set[Document] = set()  # to refresh, and have not begun
         self._current: Document | None = None
         self._next: object = None  # the time-out after which the next page has its turn
         self._spent_s = 0.0  # on the pages of the last round that are done
-        self._busy_since: float | None = None  # on its current page
         self._in_round = False
         self._rounds = 0
         self._read: dict[Callable[[Engine], Any], tuple[float, Any]] = {}
@@ -115,7 +116,7 @@ class Live:
         self._listener.close()
 
     def _begin_round(self) -> None:
-        self._in_round, self._spent_s, self._busy_since = True, 0.0, None
+        self._in_round, self._spent_s = True, 0.0
         self._rounds += 1
         self._loop.add_callback(self._refresh_pages)
 
@@ -125,15 +126,11 @@ class Live:
         Not for longer than `poll_s`, since a page may hang, and all look that often by themselves.
         """
         while (gone := monotonic() - begun) < self._poll_s:
-            rest = max(PAUSE_S, 4 * self._measure_round()) - gone
+            rest = max(PAUSE_S, 4 * self._spent_s) - gone
             if rest <= 0 and not self._in_round:
                 return
             if self._ending.wait(max(rest, PAUSE_S / 10)):
                 return
-
-    def _measure_round(self) -> float:
-        since = self._busy_since
-        return self._spent_s + (0.0 if since is None else monotonic() - since)
 
     def _refresh_pages(self) -> None:
         self.forget()
@@ -142,31 +139,36 @@ class Live:
             self._take_turn()
 
     def _take_turn(self) -> None:
-        """One page after the other, and between them whatever visitors do."""
-        self._next = None
+        """One page after the other, and between them whatever visitors do.
+
+        A page whose browser is slow to take what it is told holds up no other: it follows when it can.
+        """
         self._current = next(iter(self._due), None)
         if self._current is None:
             self._in_round = False
             return
         del self._due[self._current]
-        self._busy_since = monotonic()
-        self._current.add_next_tick_callback(partial(self._refresh_page, self._current))
+        if self._current not in self._asked:
+            self._asked.add(self._current)
+            self._current.add_next_tick_callback(partial(self._refresh_page, self._current))
+        self._next = self._loop.call_later(LATE_S, self._take_turn)
 
     def _refresh_page(self, document: Document) -> None:
-        if document is not self._current:  # closed since
+        self._asked.discard(document)
+        refresh = self._pages.get(document)
+        if refresh is None:  # closed since
             return
         begun = monotonic()
         try:
-            self._pages[document]()
+            refresh()
         finally:
             spent = monotonic() - begun
             self._spent_s += spent
-            self._busy_since = None
-            self._next = self._loop.call_later(spent, self._take_turn)
+            if document is self._current:
+                self._loop.remove_timeout(self._next)
+                self._next = self._loop.call_later(spent, self._take_turn)
 
     def _forget(self, document: Document) -> None:
         self._pages.pop(document, None)
         self._due.pop(document, None)
-        if document is self._current and self._next is None:  # it will never have its turn
-            self._busy_since = None
-            self._take_turn()
+        self._asked.discard(document)

@@ -175,7 +175,11 @@ class LivePage:
         self._under_way = False
         if done:
             then()
+        self._say_done(said, done)
+
+    def _say_done(self, said: str, done: bool) -> None:
         self.tell(said, good=done)
+        self._context.live.forget()
         self.refresh()
 
     def _follow(self) -> None:

@@ -38,9 +38,11 @@ class Browsers:
         monkeypatch.setattr(pn.state, "add_periodic_callback", lambda *_, **__: None)
         monkeypatch.setattr(pn.state, "on_session_destroyed", lambda _: None)
 
-    def open(self, refresh: Callable[[], None]) -> None:
+    def open(self, refresh: Callable[[], None], **document: Any) -> None:
         with self._monkeypatch.context() as patch:
-            patch.setattr(type(pn.state), "curdoc", Document(self.loop))
+            opened = Document(self.loop)
+            vars(opened).update(document)
+            patch.setattr(type(pn.state), "curdoc", opened)
             self.live.keep(refresh)
 
     def serve_until(self, done: threading.Event) -> None:
@@ -158,3 +160,26 @@ def test_between_two_pages_of_a_round_visitors_have_their_turn(engine: Engine, b
 
     pages = [place for place, who in enumerate(order) if who == "page"]
     assert all("visitor" in order[one:other] for one, other in pairwise(pages))
+
+
+def test_a_page_that_is_held_up_holds_up_no_other(
+    engine: Engine, browsers: Browsers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "LATE_S", 0.01)
+    monkeypatch.setattr(live, "PAUSE_S", 0.01)
+    done = threading.Event()
+    asked: list[Callable[[], None]] = []
+    seen: list[str] = []
+
+    def refresh() -> None:
+        seen.append("free")
+        if len(seen) == 3:
+            done.set()
+        change(engine)
+
+    browsers.open(lambda: seen.append("held up"), add_next_tick_callback=asked.append)
+    browsers.open(refresh)
+    browsers.serve_until(done)
+
+    assert seen[:3] == ["free"] * 3
+    assert len(asked) == 1  # however many rounds: it will see all changes at once
