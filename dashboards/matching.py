@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,6 +17,7 @@ from dashboards.matching_group import GroupPanel
 from dashboards.matching_lesson import LessonPanel
 from dashboards.matching_pair import PairPanel
 from dashboards.matching_people import PeopleColumn
+from dashboards.matching_predictions import MissingPredictions
 from dashboards.page import LivePage
 from dashboards.styles import read_style
 from dashboards.views.match_cards import (
@@ -29,6 +29,7 @@ from dashboards.views.match_cards import (
     show_tutor,
 )
 from dashboards.views.notices import Notice
+from dashboards.visitor import read_visitor
 from scoring.match_people import (
     Lesson,
     StudentCard,
@@ -41,7 +42,6 @@ from scoring.match_people import (
     search_tutors,
 )
 from scoring.models import ServedModel
-from scoring.pair_refresh import predict_person
 from scoring.tutor_list import list_tutors
 from scoring.tutor_page import TutorQuery
 from scoring.tutor_ranking import RankedTutor, Ranking, rank_tutors
@@ -69,9 +69,7 @@ class _MatchingPage:
         self._named = self._tutor is not None  # the tutor was chosen, and is not just the one that there is
         self._astray = _is_astray()
         self._ranking: Ranking | None = None
-        self._predicting = False
-        self._document = pn.state.curdoc
-        self._document.js_on_event(DocumentReady, CustomJS(code=GO_BACK))
+        pn.state.curdoc.js_on_event(DocumentReady, CustomJS(code=GO_BACK))
         self._location = pn.state.location
         self._lost = pmui.Alert(
             severity="info",
@@ -94,6 +92,7 @@ class _MatchingPage:
         self._lesson = LessonPanel(context)
         self._group = GroupPanel(context, self._choose_pair)
         self._page = LivePage(context, self._load)
+        self._missing = MissingPredictions(self._engine, self._page.refresh)
         self._lesson.follow(self._page)
         self._pair = PairPanel(self._engine, self._page.refresh, self._choose_tutor)
         self._students.follow(
@@ -120,7 +119,9 @@ class _MatchingPage:
             margin=0,
             stylesheets=[read_style("matching")],
         )
-        self.view = self._page.show("Matching", self._lost, self._rule, self._lesson.view, columns, group)
+        self.view = self._page.show(
+            "Matching", self._lost, self._rule, self._missing.view, self._lesson.view, columns, group
+        )
 
     def _choose_student(self, student: UUID) -> None:
         if not self._page.refreshing and student != self._student:
@@ -161,11 +162,13 @@ class _MatchingPage:
         tutor = next(iter(find_tutors(self._engine, [self._tutor])), None) if self._tutor else None
         self._lost.visible = self._lost.visible or self._is_lost(student, tutor, lesson)
         self._ranking = self._rank(model, student, tutor)
+        left_out = self._ranking.left_out if self._ranking else ()
+        self._missing.follow(model, student, left_out, read_visitor(self._engine).actor)
         self._group.load()
         self._load_students(student)
         self._load_tutors(tutor, current)
         self._lesson.show(lesson, tutor)
-        self._pair.show(model, student, tutor, self._ranking, self._waiting(model, student))
+        self._pair.show(model, student, tutor, self._ranking, self._waiting(model))
 
     def _find_student(self) -> StudentCard | None:
         return next(iter(find_students(self._engine, [self._student])), None) if self._student else None
@@ -193,24 +196,7 @@ class _MatchingPage:
     def _rank(self, model: ServedModel | None, student: StudentCard | None, tutor: TutorCard | None) -> Ranking | None:
         if model is None or student is None:
             return None
-        ranking = rank_tutors(self._engine, model, student.id, anew=None if tutor is None else tutor.id)
-        if ranking is not None and ranking.left_out and not self._predicting:
-            self._predicting = True
-            self._document.add_next_tick_callback(lambda: self._predict(model, student, ranking.left_out))
-        return ranking
-
-    def _predict(self, model: ServedModel, student: StudentCard, tutors: Sequence[str]) -> None:
-        """Make and store the predictions of the student with these tutors, which takes a moment."""
-
-        def predict(_actor: str) -> str:
-            try:
-                predict_person(self._engine, model, "student", student.id, tutors)
-            finally:
-                self._predicting = False
-            return f"Predicted {student.name} with {len(tutors):,} tutors."
-
-        saying = f"Predicting {student.name} with {len(tutors):,} tutors …"
-        self._predicting = self._page.act_aside("viewer", predict, saying)
+        return rank_tutors(self._engine, model, student.id, anew=None if tutor is None else tutor.id)
 
     def _load_students(self, chosen: StudentCard | None) -> None:
         column, group = self._students, self._group.members("students")
@@ -254,18 +240,21 @@ class _MatchingPage:
         return {one.tutor_id: one for one in page}, [one.tutor_id for one in page], total
 
     def _add_first_students(self, count: int) -> None:
-        found = list_students(
-            self._engine, self._students.search, only_unmatched=bool(self._unmatched.value), limit=count
-        )
-        self._group.add("students", [one.id for one in found.students])
+        def add() -> None:
+            search, unmatched = self._students.search, bool(self._unmatched.value)
+            found = list_students(self._engine, search, only_unmatched=unmatched, limit=count)
+            self._group.add("students", [one.id for one in found.students])
+
+        self._page.attempt(add)
 
     def _add_first_tutors(self, count: int) -> None:
-        self._group.add("tutors", self._list_tutors(count, 0)[1])
+        self._page.attempt(lambda: self._group.add("tutors", self._list_tutors(count, 0)[1]))
 
-    def _waiting(self, model: ServedModel | None, student: StudentCard | None) -> Notice | None:
+    def _waiting(self, model: ServedModel | None) -> Notice | None:
         if model is None:
             return LOADING
-        return PREDICTING if student is not None and self._ranking is not None and self._ranking.left_out else None
+        left_out = self._ranking is not None and self._ranking.left_out
+        return PREDICTING if left_out and self._missing.under_way else None
 
 
 def _read_address(name: str) -> UUID | None:

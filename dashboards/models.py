@@ -187,7 +187,11 @@ class _ModelsPage:
         since = change.decided_at if champion and change and change.version == champion.version else None
         ask = Change(model, champion, since, None)
         button = pmui.Button(
-            label=f"{ask.deed} …", variant="outlined", size="small", margin=0, on_click=lambda _event: self._ask(ask)
+            label=f"{ask.deed} …",
+            variant="outlined",
+            size="small",
+            margin=0,
+            on_click=lambda _event: self._page.attempt(partial(self._ask, ask)),
         )
         return pn.Row(shown, button, sizing_mode="stretch_width", margin=(0, 0, 12, 0))
 

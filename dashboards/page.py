@@ -156,6 +156,17 @@ class LivePage:
         Thread(target=work, name="act", daemon=True).start()
         return True
 
+    def attempt(self, do: Callable[[], None]) -> None:
+        """Do what reads the records for a click, and say why where it cannot be done. Never raises."""
+
+        def attempted() -> str:
+            do()
+            return ""
+
+        said, done = self._try(attempted)
+        if not done:
+            self.tell(said, good=False)
+
     def tell(self, sentence: str, *, good: bool = True) -> None:
         """Say it at the top of the page, aloud to those who listen, until the next one or until it is closed."""
         self._told.tell(sentence, "good" if good else "bad")

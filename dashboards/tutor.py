@@ -135,7 +135,7 @@ class _TutorPage:
         update_html(self._peers, render_peers(peers, likely))
         until = peers.scored_at or now
         deeds = list_interventions(self._engine, tutor_id=person.id, limit=MAX_LIMIT)
-        self._load_history(person.id, until, now, deeds)
+        self._load_history(person.id, until, deeds)
         self._deeds.show(deeds, self._zone)
         ahead = list_sessions_ahead(self._engine, person.id, now, self._thresholds)
         self._load_ahead(ahead)
@@ -144,12 +144,12 @@ class _TutorPage:
         hours = count_week_hours(self._engine, person.id, until, self._zone)
         update_html(self._week, render_week(hours) if hours else _say(f"No session in {DAYS} days."))
 
-    def _load_history(self, tutor_id: UUID, until: datetime, now: datetime, deeds: list[ListedIntervention]) -> None:
+    def _load_history(self, tutor_id: UUID, until: datetime, deeds: list[ListedIntervention]) -> None:
         points = compute_rate_history(self._engine, tutor_id, until, weeks=WEEKS)
         since = until - timedelta(weeks=WEEKS)
         flags = list_flag_changes(self._engine, tutor_id, since)
         profiles = list_profile_changes(self._engine, tutor_id, since)
-        events = collect_events(flags, profiles, deeds, since)
+        events = collect_events(flags, profiles, deeds, since, until)
         self._redraw(points, events)
         update_html(self._key, render_key(events))
         update_html(self._history, render_history(points, events, self._zone))

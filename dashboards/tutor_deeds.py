@@ -42,8 +42,10 @@ class TutorDeeds:
             size="small",
             margin=(0, 18, 8, 18),
         )
-        self._record = pmui.Button(label="Record the call", icon="add", size="small", margin=0)
-        self._kind.param.watch(self._name_deed, "value")
+        self._record = pmui.Button(label="", icon="add", size="small", margin=0)
+        self._kind.param.watch(self._show_deed, "value")
+        self._note.param.watch(self._show_deed, "value_input")
+        self._show_deed()
         self._record.on_click(self._act)
         buttons = spread(self._kind, self._record, margin=(0, 18, 14, 18), sizing_mode="stretch_width")
         self._form = pn.Column(self._note, buttons, sizing_mode="stretch_width", margin=0)
@@ -63,17 +65,21 @@ class TutorDeeds:
         nothing = Markup("<p class=nothing>Nothing was recorded about this tutor so far.</p>")
         self._list.show(render_interventions(shown, zone) if deeds else nothing, len(deeds))
 
-    def _name_deed(self, event: Any) -> None:
-        self._record.label = f"Record the {KINDS[event.new]}"
+    def _show_deed(self, *_events: Any) -> None:
+        """Only what says something is recorded: a second click, by which nothing is typed any more, does nothing."""
+        kind, nothing = KINDS[self._kind.value], not self._typed()
+        label = f"Write something to record the {kind}" if nothing else f"Record the {kind}"
+        self._record.param.update(label=label, disabled=nothing)
+
+    def _typed(self) -> str:
+        return (self._note.value_input or "").strip()
 
     def _act(self, _event: Any) -> None:
-        if self._page.act(ROLE, self._do):
+        if self._typed() and self._page.act(ROLE, self._do):
             self._note.param.update(value="", value_input="")
 
     def _do(self, actor: str) -> str:
-        kind, note = KINDS[self._kind.value], self._note.value_input.strip() or None
-        if kind == "note" and note is None:
-            raise QueryError("a note says something; write it first")
+        kind, note = KINDS[self._kind.value], self._typed()
         if self._tutor_id is None:
             raise QueryError("there is no tutor on this page; choose one on the page of the tutors")
         intervene_tutor(self._engine, self._tutor_id, kind, note, datetime.now(UTC), actor=actor)

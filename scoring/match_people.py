@@ -116,7 +116,8 @@ def search_tutors(engine: Engine, search: str) -> frozenset[UUID]:
 
 
 def find_current_tutor(engine: Engine, student_id: UUID) -> UUID | None:
-    """The active tutor of the student's next session ahead, else of the last one that there was; None without one."""
+    """The active tutor of the student's next session ahead, else of the last one that took place or was missed;
+    None without one."""
     with engine.connect() as connection:
         found: UUID | None = connection.scalar(_CURRENT_TUTOR, {"student": str(student_id)})
     return found
@@ -148,7 +149,9 @@ _TUTORS_NAMED: Final = text(f"SELECT t.id FROM tutors t WHERE t.is_active AND {_
 _CURRENT_TUTOR: Final = text(
     """
     SELECT s.tutor_id FROM sessions s JOIN tutors t ON t.id = s.tutor_id AND t.is_active
-    WHERE s.student_id = :student AND (s.status <> 'scheduled' OR s.scheduled_time > now())
+    WHERE s.student_id = :student AND (
+        s.status = 'scheduled' AND s.scheduled_time > now()
+        OR s.status IN ('completed', 'no_show') AND s.scheduled_time <= now())
     ORDER BY s.status = 'scheduled' DESC, abs(extract(epoch FROM s.scheduled_time - now())), s.id LIMIT 1
     """
 )

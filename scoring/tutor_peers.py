@@ -47,7 +47,14 @@ def read_peers(engine: Engine) -> Peers:
     prior = fit_prior(reschedules, sessions, tutors)
     if prior is None:
         return Peers(None, np.empty(0), np.empty(0, dtype=np.int64), scored_at)
-    rates = (reschedules + prior.reschedules) / (sessions + prior.sessions)
+    return make_peers(prior, reschedules, sessions, tutors, scored_at)
+
+
+def make_peers(
+    prior: RatePrior, reschedules: Int64, sessions: Int64, tutors: Int64, scored_at: datetime | None
+) -> Peers:
+    """Peers of whom `tutors` (n,) have the counts (n,) of reschedules among sessions."""
+    rates = likely_rates(prior, reschedules, sessions).rate  # to the last bit what `likely_rate` gives
     order = np.argsort(rates)
     return Peers(prior, rates[order], tutors[order], scored_at)
 

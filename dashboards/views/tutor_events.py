@@ -39,10 +39,14 @@ def collect_events(
     profiles: Sequence[ProfileChange],
     interventions: Sequence[ListedIntervention],
     since: datetime,
+    until: datetime,
 ) -> list[RateEvent]:
-    """All that happened after `since`, the first one first."""
+    """All that happened after `since`, the first one first.
+
+    until: when scores were last computed: a flag of that day is not of a later hour, which may be ahead.
+    """
     events = [
-        *(RateEvent(datetime.combine(one.day, time(12), UTC), *_tell_flag(one)) for one in flags),
+        *(RateEvent(min(datetime.combine(one.day, time(12), UTC), until), *_tell_flag(one)) for one in flags),
         *(RateEvent(one.moment, "profile", _shorten(tell_profile_change(one))) for one in profiles),
         *(RateEvent(one.created_at, "intervention", _shorten(_tell_intervention(one))) for one in interventions),
     ]
@@ -59,11 +63,14 @@ def tell_profile_change(change: ProfileChange) -> str:
 
 
 def render_history(points: Sequence[RatePoint], events: Sequence[RateEvent], zone: str) -> Markup:
-    """A row a week, the newest first: the rate of the 30 days up to it, and what happened in that week."""
+    """A row a week, the newest first: the rate of the 30 days up to it, and what happened in that week.
+
+    What happened since the last point, which is when scores were last computed, stands in its row.
+    """
     rows = []
     for point in reversed(points):
-        begun = point.moment - timedelta(weeks=1)
-        happened = (one for one in events if begun < one.moment <= point.moment)
+        begun, newest = point.moment - timedelta(weeks=1), point is points[-1]
+        happened = (one for one in events if begun < one.moment and (newest or one.moment <= point.moment))
         rows.append(
             Markup("<tr><th scope=row>{}</th><td class=number>{}</td><td class=number>{}</td><td>{}</td></tr>").format(
                 format_day(point.moment, zone),

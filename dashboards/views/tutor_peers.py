@@ -23,11 +23,12 @@ def tell_standing(peers: Peers, likely: LikelyRate | None) -> str:
         return "Too few tutors have sessions to compare with."
     if likely is None:
         return "No session in 30 days, so there is nothing to compare."
-    others = f"{peers.count:,} active tutors"
     below = peers.share_below(likely[0])
     if below >= 0.5:
-        return f"Likely rate of {format_percent(100 * likely[0])}, higher than that of {_share(below)} of {others}."
-    return f"Likely rate of {format_percent(100 * likely[0])}, lower than that of {_share(1 - below)} of {others}."
+        return (
+            f"Likely rate of {format_percent(100 * likely[0])}, higher than that of {_tell_part(below, peers.count)}."
+        )
+    return f"Likely rate of {format_percent(100 * likely[0])}, lower than that of {_tell_part(1 - below, peers.count)}."
 
 
 def render_peers(peers: Peers, likely: LikelyRate | None) -> Markup:
@@ -89,6 +90,7 @@ def _draw(peers: Peers, likely: LikelyRate, told: str) -> Markup:
     )
 
 
-def _share(part: float) -> str:
-    """A share of tutors; neither all nor none, since this one is among them."""
-    return f"{min(max(100 * part, 1), 99):.0f}%"
+def _tell_part(part: float, count: int) -> str:
+    """As in "83% of 367 active tutors"; all only where it is so: one who is not active is none of them."""
+    share = "all" if part == 1 else f"{min(max(100 * part, 1), 99):.0f}% of"
+    return f"{share} {count:,} active tutors"

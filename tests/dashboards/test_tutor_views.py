@@ -83,7 +83,8 @@ def test_rates_say_what_they_are_of() -> None:
     [
         (0.2, "Likely rate of 20.0%, higher than that of 56% of 400 active tutors."),  # 100 below, 250 alike: 225
         (0.1, "Likely rate of 10.0%, lower than that of 88% of 400 active tutors."),  # 300 above, 100 alike: 350
-        (0.9, "Likely rate of 90.0%, higher than that of 99% of 400 active tutors."),  # it is one of them itself
+        (0.9, "Likely rate of 90.0%, higher than that of all 400 active tutors."),  # of one who is not active any more
+        (0.05, "Likely rate of 5.0%, lower than that of all 400 active tutors."),
     ],
 )
 def test_where_a_tutor_stands(rate: float, told: str) -> None:
@@ -119,7 +120,7 @@ def test_events_in_order_and_in_words() -> None:
     )
     long = replace(INTERVENTION, kind="note", note="x\n" * 200, automatic=True)
 
-    events = collect_events(flags, [profile], [INTERVENTION, long], NOW - timedelta(days=20))
+    events = collect_events(flags, [profile], [INTERVENTION, long], NOW - timedelta(days=20), NOW)
 
     assert [(one.kind, one.words) for one in events[:4]] == [
         ("raised", "Flag of high risk raised: 20.0% in 30 days"),
@@ -129,7 +130,7 @@ def test_events_in_order_and_in_words() -> None:
     ]
     assert events[4].words.startswith("Noted, automatic: x x x")
     assert (len(events[4].words), events[4].words[-1]) == (120, "…")
-    assert collect_events(flags, [profile], [INTERVENTION], NOW) == []
+    assert collect_events(flags, [profile], [INTERVENTION], NOW, NOW) == []
 
 
 def test_the_list_tells_what_the_picture_shows() -> None:
@@ -138,7 +139,7 @@ def test_the_list_tells_what_the_picture_shows() -> None:
         RatePoint(NOW, 1204, 301, 25.0),
     ]
     events = collect_events(
-        [], [], [replace(INTERVENTION, created_at=NOW - timedelta(days=2))], NOW - timedelta(weeks=1)
+        [], [], [replace(INTERVENTION, created_at=NOW - timedelta(days=2))], NOW - timedelta(weeks=1), NOW
     )
 
     told = str(render_history(points, events, BERLIN))
@@ -152,6 +153,19 @@ def test_the_list_tells_what_the_picture_shows() -> None:
     assert set(MARKERS) == set(EVENTS)
     assert "intervention" in render_key(events)
     assert "flag raised" not in render_key(events)
+
+
+def test_the_newest_row_has_what_happened_since_and_nothing_is_ahead() -> None:
+    scored = NOW.replace(hour=6)
+    points = [RatePoint(scored - timedelta(weeks=1), 4, 1, 25.0), RatePoint(scored, 4, 1, 25.0)]
+    flags = [TutorFlagChange(scored.date(), True, 25.0), TutorFlagChange(date(2026, 3, 4), False, 10.0)]
+
+    events = collect_events(flags, [], [INTERVENTION], scored - timedelta(weeks=26), scored)
+
+    assert [one.moment for one in events] == [datetime(2026, 3, 4, 12, tzinfo=UTC), scored, NOW]
+    newest = str(render_history(points, events, BERLIN)).split("<tr>")[2]  # after the head
+    assert "Flag of high risk raised" in newest
+    assert "Called by ann" in newest
 
 
 def test_a_session_ahead_leads_to_where_one_acts_on_it() -> None:

@@ -73,6 +73,7 @@ def test_a_better_tutor_than_the_one_there_is(dashboards: Dashboards, page: Page
     page.get_by_role("button", name="Record reassignment").click()
     page.get_by_role("button", name="Yes, Xaver takes it").click()
     expect(page.get_by_text("Recorded: Xaver is to take the session of Zoe")).to_be_visible()
+    expect(page.get_by_role("button", name="Reassignment recorded")).to_be_disabled()
     expect(page.get_by_role("link", name="Back to it")).to_have_attribute("href", f"sessions?session={ids['session']}")
     with dashboards.engine.connect() as connection:
         done = connection.execute(text("SELECT session_id, kind, note, actor FROM interventions")).all()

@@ -88,7 +88,9 @@ def test_who_teaches_a_student(engine: Engine, records: Records) -> None:
     student = records.student(1)
     assert find_current_tutor(engine, UUID(student)) is None
     records.session(early, now - timedelta(days=30), student=student)
-    records.session(late, now - timedelta(days=2), "rescheduled", student=student)
+    records.session(late, now - timedelta(days=2), "no_show", student=student)
+    records.session(early, now - timedelta(days=1), "rescheduled", student=student)  # called off, as is the next one
+    records.session(ahead, now + timedelta(days=1), "rescheduled", student=student, booked_at=now, cancelled_at=now)
     records.session(removed, now - timedelta(days=1), student=student)
     assert find_current_tutor(engine, UUID(student)) == UUID(late)
     records.session(early, now + timedelta(days=9), "scheduled", student=student, booked_at=now)

@@ -7,8 +7,8 @@ import pytest
 from scipy.stats import beta
 from sqlalchemy import Engine
 
-from scoring.shrinkage import RatePrior, read_prior
-from scoring.tutor_peers import Peers, likely_rate, read_peers
+from scoring.shrinkage import RatePrior, fit_prior, read_prior
+from scoring.tutor_peers import Peers, likely_rate, make_peers, read_peers
 from scoring.tutors import score_tutors
 from tests.scoring.conftest import NOW, Records, days_ago
 
@@ -54,6 +54,24 @@ def test_peers_are_the_active_tutors_with_sessions(engine: Engine, records: Reco
     np.testing.assert_allclose(peers.rates, (np.arange(4) + prior.reschedules) / (5 + prior.sessions))  # of five each
     assert peers.tutors.tolist() == [3, 3, 3, 3]
     assert peers.scored_at == NOW
+    # A quarter has each of the rates, and half of these count.
+    found = [peers.share_below((likely_rate(peers, reschedules, 5) or (0.0, 0.0, 0.0))[0]) for reschedules in range(4)]
+    assert found == [0.125, 0.375, 0.625, 0.875]
+
+
+def test_equal_counts_have_the_same_rate_to_the_last_bit() -> None:
+    """Whatever prior is fitted: two formulas for one rate differ in the last bit for half of all."""
+    for seed in range(50):
+        random = np.random.default_rng(seed)
+        sessions = random.integers(1, 40, 60)
+        reschedules = random.binomial(sessions, 0.12)
+        prior = fit_prior(reschedules, sessions)
+        assert prior is not None
+        peers = make_peers(prior, reschedules, sessions, np.ones(60, dtype=np.int64), None)
+        for k, n in zip(reschedules.tolist(), sessions.tolist(), strict=True):
+            likely = likely_rate(peers, k, n)
+            assert likely is not None
+            assert likely[0] in peers.rates
 
 
 def test_without_scores_there_are_none(engine: Engine, records: Records) -> None:
