@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 import panel as pn
@@ -39,11 +40,13 @@ class WhatIf:
         self._of: object = None
         self._setting = False
         self._known: dict[str, Any] = {}
+        self._unknown: set[str] = set()
+        self._moved: set[str] = set()  # of these, also where it was moved back to where it began
         self._inputs = {one.key: _make_input(one) for one in CHANGEABLE}
         self._answer = show_html(style="match_pair", margin=(0, 18, 4, 18), sizing_mode="stretch_width")
         self._reset = pmui.Button(label="Reset", icon="restart_alt", size="small", variant="outlined", margin=0)
-        for one in self._inputs.values():
-            one.param.watch(self._try, "value")
+        for key, one in self._inputs.items():
+            one.param.watch(partial(self._try, key), "value")
         self._reset.on_click(lambda _event: self._put_back())
         self.view = show_card(
             "What if",
@@ -61,7 +64,10 @@ class WhatIf:
 
     def show(self, model: ServedModel, pair: Pair, now: JudgedPair, of: object) -> None:
         """The sliders at what is known of the pair `of` these two; those that were moved stay while it is the same."""
+        if of != self._of:
+            self._moved.clear()
         moved = self._changes() if of == self._of else {}
+        self._unknown = {one.key for one in CHANGEABLE if pair.value(one) is None}
         self._model, self._pair, self._now, self._of = model, pair, now, of
         self._setting = True
         for preference in CHANGEABLE:
@@ -82,18 +88,25 @@ class WhatIf:
         return pn.Column(head, *inputs, sizing_mode="stretch_width", margin=0, stylesheets=[":host { gap: 6px; }"])
 
     def _changes(self) -> dict[str, float]:
-        """What differs from what is known, as `change_pair` takes it."""
-        changed = {key: one.value for key, one in self._inputs.items() if one.value != self._known.get(key)}
+        """What differs from what is known, as `change_pair` takes it; of what is not known, what was moved."""
+        tried = self._moved & self._unknown
+        changed = {
+            key: one.value
+            for key, one in self._inputs.items()
+            if one.value != self._known.get(key) or (key in tried and one.value != NOT_KNOWN)
+        }
         return {
             key: TEACHING_STYLES.index(value) if isinstance(value, str) else value for key, value in changed.items()
         }
 
-    def _try(self, _event: Any) -> None:
+    def _try(self, key: str, _event: Any) -> None:
         if not self._setting:
+            self._moved.add(key)
             self._show_answer()
 
     def _put_back(self) -> None:
         self._setting = True
+        self._moved.clear()
         for key, one in self._inputs.items():
             one.value = self._known[key]
         self._setting = False

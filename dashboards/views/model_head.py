@@ -34,11 +34,6 @@ def find_champion(models: Sequence[ModelRow]) -> ModelRow | None:
     return next((model for model in models if model.alias == "champion"), None)
 
 
-def find_previous(models: Sequence[ModelRow]) -> ModelRow | None:
-    """The one that served before it."""
-    return next((model for model in models if model.alias == "previous"), None)
-
-
 def render_head(
     target: str, models: Sequence[ModelRow], change: Decision | None, run: TrainingRun | None, now: datetime, zone: str
 ) -> Markup:
@@ -98,7 +93,7 @@ def _render_figures(champion: ModelRow | None) -> Markup:
         return Markup("<p class=hint>Nothing was measured of this model.</p>")
     loss, base, ece, chance, predicted, happened, auc = (float(champion.metrics[name]) for name in METRICS)
     figures = (
-        ("Log loss", f"{loss:.4f}", f"{format_percent(100 * (1 - loss / base))} below the base rate's"),
+        ("Log loss", f"{loss:.4f}", _tell_gain(loss, base)),
         ("Calibration error", f"{ece:.4f}", f"{chance:.4f} by chance alone"),
         ("Predicted on average", format_percent(100 * predicted), f"{format_percent(100 * happened)} happened"),
         ("ROC AUC", f"{auc:.3f}", "0.5 is guessing"),
@@ -108,3 +103,8 @@ def _render_figures(champion: ModelRow | None) -> Markup:
         for title, figure, note in figures
     )
     return Markup("<dl>{}</dl>").format(Markup("").join(items))
+
+
+def _tell_gain(loss: float, base: float) -> str:
+    side = "below" if loss <= base else "above"
+    return f"{format_percent(100 * abs(1 - loss / base))} {side} the base rate's"

@@ -167,14 +167,18 @@ def _render_concerns(concerns: Sequence[Concern]) -> Markup:
     return Markup("<ul class=concerns>{}</ul>").format(Markup("").join(items))
 
 
-def _say_queue(queue: QueueCounts) -> str:
+def _say_queue(queue: QueueCounts) -> Markup | str:
     if not queue.pending:
         return "None waits"
-    return f"{format_count(queue.pending)} waiting, the oldest for {format_age(queue.oldest_seconds)}"
+    said = f"{format_count(queue.pending)} waiting, the oldest for {format_age(queue.oldest_seconds)}"
+    return Markup("{}<small>by hand: <code>tqs process</code></small>").format(said)
 
 
-def _say_mails(failed: Notice | None) -> str:
-    return "None failed" if failed is None else f"{format_count(failed.count)} failed within a day"
+def _say_mails(failed: Notice | None) -> Markup | str:
+    if failed is None:
+        return "None failed"
+    said = f"{format_count(failed.count)} failed within a day"
+    return Markup("{}<small>once more: <code>tqs process --requeue</code></small>").format(said)
 
 
 def _say_predictions(attention: Attention, now: datetime) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
-from scoring.reminder_report import ReminderReport
+from scoring.reminder_report import ReminderReport, Uplift
 
 
 def render_reminders(report: ReminderReport) -> Markup | None:
@@ -12,12 +12,13 @@ def render_reminders(report: ReminderReport) -> Markup | None:
     uplift, treated, held = report.uplift, report.treated, report.hold_out
     if uplift is None or treated.rate is None or held.rate is None:
         return None
-    points = f"{abs(100 * uplift.value):.1f} points ({100 * uplift.low:+.1f} to {100 * uplift.high:+.1f})"
     if uplift.low > 0:
-        tone, icon, said = "good", "trending_down", f"Reminders help: tutors move fewer sessions, by {points}."
+        tone, icon, said = "good", "trending_down", f"Reminders help: tutors move fewer sessions, by {_tell(uplift)}."
     elif uplift.high < 0:
-        tone, icon, said = "bad", "trending_up", f"Reminders do harm: tutors move more sessions, by {points}."
+        more = Uplift(-uplift.value, -uplift.high, -uplift.low)
+        tone, icon, said = "bad", "trending_up", f"Reminders do harm: tutors move more sessions, by {_tell(more)}."
     else:
+        points = f"between {-100 * uplift.low:.1f} points more and {100 * uplift.high:.1f} points fewer sessions moved"
         tone, icon, said = "quiet", "trending_flat", f"Whether reminders help cannot be told yet: {points}."
     compared = (
         f"{100 * treated.rate:.1f}% of {treated.sessions:,} sessions of reminded tutors were moved, "
@@ -27,3 +28,8 @@ def render_reminders(report: ReminderReport) -> Markup | None:
     return Markup("<p class=calm><span class='icon {}' aria-hidden=true>{}</span>{} {}{}</p>").format(
         tone, icon, said, compared, doubt
     )
+
+
+def _tell(uplift: Uplift) -> str:
+    """As in "3.1 points (1.2 to 5.0)"."""
+    return f"{100 * uplift.value:.1f} points ({100 * uplift.low:.1f} to {100 * uplift.high:.1f})"

@@ -27,7 +27,7 @@ def trend_tiles(trend: RateTrend | None) -> list[Tile]:
     if trend is None:
         return [Tile(title, NOTHING, "being counted") for title in titles]
     return [
-        Tile(title, format_share(change.now), describe_change(change), "tutors", *mark_change(change))
+        Tile(title, format_share(change.now), describe_change(change), "", *mark_change(change))
         for title, change in zip(titles, (trend.rescheduled, trend.no_shows), strict=True)
     ]
 
@@ -40,6 +40,9 @@ def format_share(share: float | None) -> str:
 def describe_change(change: Change) -> str:
     """The difference in points, only as far as chance does not explain it."""
     if change.difference is None:
+        if change.now is None:
+            before = "" if change.before is None else f", {format_share(change.before)} in the {DAYS} before"
+            return f"no session in {DAYS} days{before}"
         return f"nothing known of the {DAYS} days before"
     points = f"{abs(100 * change.difference):.1f} points"
     side = "up" if change.difference > 0 else "down"

@@ -102,12 +102,15 @@ def test_a_change_is_told_only_where_chance_does_not_explain_it() -> None:
     assert describe_change(UNCLEAR) == "no clear change from 3.0%"
     assert describe_change(replace(DOWN, low=None, high=None)).startswith("down 1.7 points, by too few tutors")
     assert describe_change(Change(0.1, None, None, None, None)) == "nothing known of the 30 days before"
+    assert describe_change(Change(None, 0.1, None, None, None)) == "no session in 30 days, 10.0% in the 30 before"
+    assert describe_change(Change(None, None, None, None, None)) == "no session in 30 days"
     assert describe_interval(DOWN) == ("−1.7 points", "−3.2 to −0.2")
     assert describe_interval(replace(DOWN, low=None, high=None)) == ("−1.7 points", "")
     assert mark_change(DOWN) == ("trending_down", "good")
     assert mark_change(Change(0.2, 0.1, 0.1, 0.05, 0.15)) == ("trending_up", "bad")
     assert mark_change(UNCLEAR) == ("trending_flat", "quiet")
     assert [tile.figure for tile in trend_tiles(TREND)] == ["11.3%", "3.3%"]
+    assert [tile.link for tile in trend_tiles(TREND)] == ["", ""]  # no page counts what they count
     assert [tile.figure for tile in trend_tiles(None)] == ["–", "–"]
 
 
@@ -164,7 +167,7 @@ def test_limits_of_what_is_wrong() -> None:
         SYSTEM, queue=QueueCounts(3, 0, 15 * 60), attention=replace(ATTENTION, oldest=NOW - timedelta(hours=3))
     )
     assert find_concerns(waits, NOW) == []
-    assert "3 waiting, the oldest for 15 minutes" in words(render_health(waits, [], ZONE, NOW))
+    assert "3 waiting, the oldest for 15 minutes by hand: tqs process" in words(render_health(waits, [], ZONE, NOW))
 
 
 def test_no_prediction_at_all_and_a_model_that_cannot_serve() -> None:
@@ -200,9 +203,15 @@ REPORT = ReminderReport(
 def test_what_reminders_are_worth() -> None:
     said = render_reminders(REPORT)
     assert said is not None
-    assert "Reminders help: tutors move fewer sessions, by 3.1 points (+1.2 to +5.0)." in said
+    assert "Reminders help: tutors move fewer sessions, by 3.1 points (1.2 to 5.0)." in said
     assert "12.3% of 1,200 sessions of reminded tutors were moved, 15.4% of 400 of those left alone." in said
     assert render_reminders(replace(REPORT, uplift=None, too_early="wait")) is None
-    for uplift, start in ((Uplift(0.01, -0.01, 0.03), "Whether"), (Uplift(-0.03, -0.05, -0.01), "Reminders do harm")):
-        assert start in (render_reminders(replace(REPORT, uplift=uplift)) or "")
+    for uplift, told in (
+        (
+            Uplift(-0.01, -0.02, 0.03),
+            "cannot be told yet: between 2.0 points more and 3.0 points fewer sessions moved.",
+        ),
+        (Uplift(-0.03, -0.05, -0.01), "Reminders do harm: tutors move more sessions, by 3.0 points (1.0 to 5.0)."),
+    ):
+        assert told in (render_reminders(replace(REPORT, uplift=uplift)) or "")
     assert "But <b>" not in (render_reminders(replace(REPORT, doubt="<b>")) or "")

@@ -60,11 +60,11 @@ def test_peers_are_the_active_tutors_with_sessions(engine: Engine, records: Reco
 
 
 def test_equal_counts_have_the_same_rate_to_the_last_bit() -> None:
-    """Whatever prior is fitted: two formulas for one rate differ in the last bit for half of all."""
-    for seed in range(50):
+    """Whatever prior is fitted: two formulas for one rate differ in the last bit for one tutor in thirty."""
+    for seed in range(10):
         random = np.random.default_rng(seed)
         sessions = random.integers(1, 40, 60)
-        reschedules = random.binomial(sessions, 0.12)
+        reschedules = random.binomial(sessions, random.beta(2, 14, 60))
         prior = fit_prior(reschedules, sessions)
         assert prior is not None
         peers = make_peers(prior, reschedules, sessions, np.ones(60, dtype=np.int64), None)
