@@ -11,6 +11,7 @@ import panel_material_ui as pmui
 from bokeh.events import DocumentReady
 from bokeh.models import CustomJS
 
+from dashboards.address import read_id, read_word
 from dashboards.components.person_cards import PersonCard
 from dashboards.context import Context
 from dashboards.matching_group import GroupPanel
@@ -65,7 +66,7 @@ class _MatchingPage:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._engine = context.engine
-        self._student, self._tutor, self._session = (_read_address(name) for name in ("student", "tutor", "session"))
+        self._student, self._tutor, self._session = (read_id(name) for name in ("student", "tutor", "session"))
         self._named = self._tutor is not None  # the tutor was chosen, and is not just the one that there is
         self._astray = _is_astray()
         self._ranking: Ranking | None = None
@@ -257,21 +258,9 @@ class _MatchingPage:
         return PREDICTING if left_out and self._missing.under_way else None
 
 
-def _read_address(name: str) -> UUID | None:
-    """The id that the address of the page names; None where it names none."""
-    given = b"".join(pn.state.session_args.get(name, [])[:1]).decode(errors="replace")
-    try:
-        return UUID(given)
-    except ValueError:  # it may hold whatever somebody put into it, and is not repeated
-        return None
-
-
 def _is_astray() -> bool:
     """Whether the address holds something in the place of an id that is none."""
-    return any(
-        b"".join(pn.state.session_args.get(name, [])[:1]) and _read_address(name) is None
-        for name in ("student", "tutor", "session")
-    )
+    return any(read_word(name) and read_id(name) is None for name in ("student", "tutor", "session"))
 
 
 def _tell_rule(model: ServedModel | None) -> str:

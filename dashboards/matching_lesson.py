@@ -14,8 +14,8 @@ from dashboards.context import Context
 from dashboards.formats import format_time
 from dashboards.html import show_html, update_html
 from dashboards.page import LivePage
+from dashboards.views.actors import name_actor
 from dashboards.views.cards import frame, spread
-from dashboards.views.deeds import name_actor
 from dashboards.visitor import read_visitor
 from scoring.interventions import MAX_LIMIT, ListedIntervention, intervene, list_interventions
 from scoring.match_people import Lesson, TutorCard

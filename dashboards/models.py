@@ -12,6 +12,7 @@ import panel as pn
 import panel_material_ui as pmui
 from markupsafe import Markup
 
+from dashboards.address import read_word
 from dashboards.aside import do_aside
 from dashboards.card_page import link_card
 from dashboards.context import Context
@@ -65,7 +66,7 @@ class _ModelsPage:
         self._reading: set[str] = set()
         self._decisions_shown = FIRST_DECISIONS
         self._rows: tuple[Any, ...] = ()
-        asked = b"".join(pn.state.session_args.get(LINKED, [])[:1]).decode(errors="replace")
+        asked = read_word(LINKED)
         self._target = pmui.RadioButtonGroup(
             options={TITLES[target]: target for target in TARGETS},
             value=asked if asked in TARGETS else FIRST_TARGET,

@@ -12,7 +12,7 @@ from dashboards.context import Context
 from dashboards.html import EMPTY, show_html, update_html
 from dashboards.page import LivePage
 from dashboards.views.cards import show_card, show_side_by_side, stack
-from dashboards.views.notices import NO_TUTORS, NOT_SCORED, Notice, show_notice, update_notice
+from dashboards.views.notices import find_missing, show_notice, update_notice
 from dashboards.views.overview_flags import flags_tile, render_flags
 from dashboards.views.overview_health import System, find_concerns, render_health
 from dashboards.views.overview_reminders import render_reminders
@@ -28,7 +28,7 @@ from scoring.attention import HOURS, Attention, read_attention
 from scoring.flag_changes import DAYS
 from scoring.rate_trend import WEEKS
 from scoring.review import Review
-from scoring.tutor_list import TutorSummary, summarise_tutors
+from scoring.tutor_list import summarise_tutors
 
 
 def show_overview_page(context: Context) -> pmui.Page:
@@ -70,7 +70,7 @@ class _OverviewPage:
     def _load(self) -> None:
         share = self._context.live.share
         summary = share(summarise_tutors)
-        update_notice(self._notice, _missing(summary))
+        update_notice(self._notice, find_missing(summary))
         self._tiles.visible = self._records.visible = summary.tutors > 0
         if not summary.tutors:
             return
@@ -97,9 +97,3 @@ class _OverviewPage:
 def _read_work(engine: Engine) -> tuple[QueueCounts, FailedMails | None]:
     with engine.connect() as connection:
         return count_queue(connection), notice_failed_mails(connection, datetime.now(UTC))
-
-
-def _missing(summary: TutorSummary) -> Notice | None:
-    if not summary.tutors:
-        return NO_TUTORS
-    return None if summary.scored else NOT_SCORED

@@ -11,6 +11,7 @@ from uuid import UUID
 import panel as pn
 import panel_material_ui as pmui
 
+from dashboards.address import read_word
 from dashboards.call_card import CallCard
 from dashboards.components.data_table import DataTable
 from dashboards.components.in_browser import InBrowser
@@ -103,10 +104,10 @@ class _SessionsPage:
         return pn.Column(self._calls.view, sides, **layout)
 
     def _read_address(self) -> None:
-        self._filters.read(_asked("risk"), _asked("days"), _asked("handled"), _asked("tutor"))
-        self._filters.read_sort(_asked("sort"), _asked("order"))
+        self._filters.read(read_word("risk"), read_word("days"), read_word("handled"), read_word("tutor"))
+        self._filters.read_sort(read_word("sort"), read_word("order"))
         self._table.sort = self._filters.sort
-        if not (linked := _asked("session")):
+        if not (linked := read_word("session")):
             return
         try:
             self._chosen, self._turning = UUID(linked), True
@@ -274,8 +275,3 @@ class _SessionsPage:
         if not self._page.act_aside("coach", predict, f"Predicting all sessions of the next {24 * days} hours …"):
             self._predicting = False
         self._renew_all.disabled = self._predicting
-
-
-def _asked(name: str) -> str:
-    """A parameter of the page's address."""
-    return b"".join(pn.state.session_args.get(name, [])[:1]).decode(errors="replace")

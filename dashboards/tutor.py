@@ -10,6 +10,7 @@ import panel as pn
 import panel_material_ui as pmui
 from markupsafe import Markup
 
+from dashboards.address import read_id
 from dashboards.context import Context
 from dashboards.html import show_html, update_html
 from dashboards.page import LivePage
@@ -57,7 +58,7 @@ class _TutorPage:
         self._engine = context.engine
         self._zone = context.zone
         self._thresholds = RiskThresholds(*context.settings.risk_thresholds(TARGET))
-        self._id = _read_id()
+        self._id = read_id("id")
         self._drawn: Any = None
         self._page = LivePage(context, self._load)
         self._nobody = show_notice()
@@ -187,14 +188,6 @@ class _TutorPage:
         if self._drawn != (points, events):
             self._chart.object = draw_rate_history(points, events, CHART_PX)
             self._drawn = (points, events)
-
-
-def _read_id() -> UUID | None:
-    """The id of the address; None where there is none, or whatever else somebody put into it."""
-    try:
-        return UUID(b"".join(pn.state.session_args.get("id", [])[:1]).decode())
-    except ValueError:
-        return None
 
 
 def _show_part(style: str, **layout: Any) -> pn.pane.HTML:

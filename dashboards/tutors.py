@@ -11,6 +11,7 @@ from uuid import UUID
 import panel as pn
 import panel_material_ui as pmui
 
+from dashboards.address import read_word
 from dashboards.components.data_table import DataTable
 from dashboards.context import Context
 from dashboards.csv_export import CsvTable, show_export
@@ -18,7 +19,7 @@ from dashboards.html import show_html, update_html
 from dashboards.page import LivePage
 from dashboards.tutor_filters import TutorFilters
 from dashboards.views.cards import frame, show_card, show_side_by_side, spread
-from dashboards.views.notices import NO_MATCH, NO_TUTORS, NOT_SCORED, Notice, show_notice, update_notice
+from dashboards.views.notices import NO_MATCH, find_missing, show_notice, update_notice
 from dashboards.views.rate_charts import (
     draw_rate_distribution,
     draw_rate_history,
@@ -141,7 +142,7 @@ class _TutorsPage:
         if self._linked:
             self._follow_link()
         update_html(self._tiles, render_tiles(summary_tiles(summary)))
-        update_notice(self._notice, _missing(summary))
+        update_notice(self._notice, find_missing(summary))
         self._body.visible = summary.tutors > 0
         self._distribution_card.visible = summary.scored > 0
         self._redraw(self._distribution, draw_rate_distribution, update_rate_distribution, summary.rate_counts)
@@ -215,14 +216,3 @@ class _TutorsPage:
         elif self._drawn.get(draw.__name__) != data:
             update(pane.object, data)
         self._drawn[draw.__name__] = data
-
-
-def read_word(name: str) -> str:
-    """What the address of the page says of `name`; whatever somebody wrote there, or nothing."""
-    return b"".join(pn.state.session_args.get(name, [])[:1]).decode(errors="replace").replace("\0", "")
-
-
-def _missing(summary: TutorSummary) -> Notice | None:
-    if summary.tutors == 0:
-        return NO_TUTORS
-    return NOT_SCORED if summary.scored == 0 else None

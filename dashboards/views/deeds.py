@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from access.audit import COMMAND_LINE, ITSELF, PERSON
 from scoring.session_deeds import SessionDeed
 
 
@@ -26,13 +25,6 @@ DEEDS: Final[dict[str, DeedWords]] = {
     "note": DeedWords("Note", "Save note", "Noted", "edit_note"),
 }
 MAILS: Final = {"pending": "mail queued", "sent": "mail sent", "failed": "mail failed"}
-
-
-def name_actor(actor: str) -> str:
-    """Whom a manager reads for what the audit log calls an actor."""
-    if actor == ITSELF:
-        return "automatic"
-    return "the command line" if actor == COMMAND_LINE else actor.removeprefix(PERSON)
 
 
 def say_done(deed: SessionDeed) -> str:

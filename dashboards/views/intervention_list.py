@@ -9,7 +9,8 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from dashboards.formats import format_short_time
-from dashboards.views.deeds import DEEDS, name_actor
+from dashboards.views.actors import name_actor
+from dashboards.views.deeds import DEEDS
 from scoring.interventions import ListedIntervention, Outcome
 
 OUTCOMES: Final = {  # word, icon, tone

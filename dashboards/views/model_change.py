@@ -8,8 +8,9 @@ from datetime import datetime
 from markupsafe import Markup
 
 from dashboards.formats import format_time
+from dashboards.views.actors import name_actor
 from dashboards.views.model_list import render_warnings
-from dashboards.views.model_words import DECISIONS, QUESTIONS, TITLES, name_actor
+from dashboards.views.model_words import DECISIONS, QUESTIONS, TITLES
 from modelling.decisions import Decision
 from modelling.store import ModelRow
 

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from markupsafe import Markup
 
 from dashboards.formats import format_percent, format_time
-from dashboards.views.model_words import QUESTIONS, TITLES, name_actor
+from dashboards.views.actors import name_actor
+from dashboards.views.model_words import QUESTIONS, TITLES
 from modelling.decisions import Decision
 from modelling.runs import TrainingRun
 from modelling.store import ModelRow

@@ -8,7 +8,8 @@ from typing import Final
 from markupsafe import Markup
 
 from dashboards.formats import format_count, format_time
-from dashboards.views.model_words import DECISIONS, PAGES, ROWS, TITLES, name_actor, render_links, render_word
+from dashboards.views.actors import name_actor
+from dashboards.views.model_words import DECISIONS, PAGES, ROWS, TITLES, render_links, render_word
 from modelling.decisions import Decision
 from modelling.store import ModelRow
 from scoring.shadow_report import ShadowReport

@@ -7,8 +7,6 @@ from typing import Final
 
 from markupsafe import Markup
 
-from access.audit import GATE, PERSON
-
 TITLES: Final = {"match": "Match", "reschedule": "Reschedule", "no_show": "No-show"}
 QUESTIONS: Final = {
     "match": "Will this student and this tutor part?",
@@ -24,11 +22,6 @@ DECISIONS: Final = {
     "kept": ("pause", "quiet", "Kept out"),
     "refused": ("block", "bad", "Refused"),
 }
-
-
-def name_actor(actor: str) -> str:
-    """What the audit log calls somebody, as in a sentence."""
-    return "the gate" if actor == GATE else actor.removeprefix(PERSON)
 
 
 def render_links(addresses: Mapping[str, str], names: Mapping[str, str], of: str) -> Markup:

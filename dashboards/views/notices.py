@@ -9,6 +9,7 @@ import panel as pn
 from markupsafe import Markup
 
 from dashboards.html import EMPTY, show_html, update_html
+from scoring.tutor_list import TutorSummary
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,3 +80,10 @@ NOT_MADE: Final = Notice(
     "This page could not be made",
     "Load it again in a moment, or go on with another one. The log of the dashboards says what went wrong.",
 )
+
+
+def find_missing(summary: TutorSummary) -> Notice | None:
+    """What is missing before there is anything to say of tutors."""
+    if not summary.tutors:
+        return NO_TUTORS
+    return None if summary.scored else NOT_SCORED

@@ -8,7 +8,8 @@ from typing import Final
 from markupsafe import Markup
 
 from dashboards.formats import format_percent, format_time
-from dashboards.views.deeds import DEEDS, MAILS, name_actor, say_done
+from dashboards.views.actors import name_actor
+from dashboards.views.deeds import DEEDS, MAILS, say_done
 from dashboards.views.risk import render_risk
 from modelling.fallback import RULE_VERSION
 from scoring.prediction_change import PredictionChange

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from dashboards.components.data_table import Cell, Deed, TableColumn, TableRow, Tone
 from dashboards.formats import NOTHING, format_percent
-from dashboards.views.deeds import DEEDS, name_actor, say_done
+from dashboards.views.actors import name_actor
+from dashboards.views.deeds import DEEDS, say_done
 from dashboards.views.risk import show_risk
 from modelling.fallback import RULE_VERSION
 from scoring.session_list import ListedSession

@@ -10,7 +10,8 @@ from typing import Any, Final
 from markupsafe import Markup
 
 from dashboards.formats import NOTHING, format_day, format_percent
-from dashboards.views.deeds import DEEDS, name_actor
+from dashboards.views.actors import name_actor
+from dashboards.views.deeds import DEEDS
 from scoring.interventions import ListedIntervention
 from scoring.tutor_changes import ProfileChange, TutorFlagChange
 from scoring.tutor_history import RatePoint

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from math import sqrt
 from pathlib import Path
@@ -14,7 +15,7 @@ from dashboards.theme import BLUE, RED
 from dashboards.views.model_calibration import draw_calibration, render_table, render_verdict
 from dashboards.views.model_change import Change, render_change, tell_done
 from dashboards.views.model_drift import measure_distance, render_drift
-from dashboards.views.model_head import next_training, render_head
+from dashboards.views.model_head import METRICS, next_training, render_head
 from dashboards.views.model_list import render_shadow
 from dashboards.views.model_weeks import render_groups, render_outcomes, render_windows
 from modelling.bands import Bands
@@ -160,6 +161,13 @@ def test_the_head_says_since_when_and_by_whom() -> None:
     head = render_head("reschedule", [model("v1", "champion")], change, None, NOW, "Europe/Berlin")
     assert "v1 serves since 11 Mar 2026, 13:00 CET, brought back by ann." in head
     assert "Next training: 16 Mar 2026, 04:00 CET" in head
+
+
+@pytest.mark.parametrize(("loss", "told"), [(0.36, "10.0% below the base rate"), (0.412, "3.0% above the base rate")])
+def test_a_model_that_is_worse_than_the_base_rate_is_above_it(loss: float, told: str) -> None:
+    metrics = dict.fromkeys(METRICS, 0.4) | {"log_loss": loss}
+    champion = replace(model("v1", "champion"), metrics=metrics)
+    assert told in render_head("reschedule", [champion], None, None, NOW, "UTC")
 
 
 def test_a_change_says_what_will_happen() -> None:
