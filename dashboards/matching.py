@@ -43,6 +43,7 @@ from scoring.match_people import (
     search_tutors,
 )
 from scoring.models import ServedModel
+from scoring.student_risks import read_student_risks
 from scoring.tutor_list import list_tutors
 from scoring.tutor_page import TutorQuery
 from scoring.tutor_ranking import RankedTutor, Ranking, rank_tutors
@@ -166,7 +167,7 @@ class _MatchingPage:
         left_out = self._ranking.left_out if self._ranking else ()
         self._missing.follow(model, student, left_out, read_visitor(self._engine).actor)
         self._group.load()
-        self._load_students(student)
+        self._load_students(student, model)
         self._load_tutors(tutor, current)
         self._lesson.show(lesson, tutor)
         self._pair.show(model, student, tutor, self._ranking, self._waiting(model))
@@ -199,7 +200,7 @@ class _MatchingPage:
             return None
         return rank_tutors(self._engine, model, student.id, anew=None if tutor is None else tutor.id)
 
-    def _load_students(self, chosen: StudentCard | None) -> None:
+    def _load_students(self, chosen: StudentCard | None, model: ServedModel | None) -> None:
         column, group = self._students, self._group.members("students")
         search, unmatched = column.search, bool(self._unmatched.value)
         page = list_students(self._engine, search, only_unmatched=unmatched, limit=column.limit, offset=column.offset)
@@ -210,7 +211,8 @@ class _MatchingPage:
         students = page.students
         if chosen is not None and chosen.id not in {one.id for one in students}:
             students = [chosen, *students]  # whoever is chosen is seen
-        cards = [show_student(one, group) for one in students]
+        risks = {} if model is None else read_student_risks(self._engine, model, [one.id for one in students])
+        cards = [show_student(one, group, risks.get(one.id)) for one in students]
         nobody = NO_STUDENT_MATCHES if search or unmatched else NO_STUDENTS
         column.show(cards, page.total, None if chosen is None else chosen.id, nobody)
 

@@ -13,6 +13,13 @@ from sqlalchemy import Engine, Row, text
 from tqs.errors import QueryError
 
 MAX_LIMIT: Final = 500
+# SQL of `find_current_tutor`, of the student whose id, as a text, stands in its place.
+CURRENT_TUTOR: Final = """
+    SELECT s.tutor_id FROM sessions s JOIN tutors t ON t.id = s.tutor_id AND t.is_active
+    WHERE s.student_id = {student} AND (
+        s.status = 'scheduled' AND s.scheduled_time > now()
+        OR s.status IN ('completed', 'no_show') AND s.scheduled_time <= now())
+    ORDER BY s.status = 'scheduled' DESC, abs(extract(epoch FROM s.scheduled_time - now())), s.id LIMIT 1"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +123,10 @@ def search_tutors(engine: Engine, search: str) -> frozenset[UUID]:
 
 
 def find_current_tutor(engine: Engine, student_id: UUID) -> UUID | None:
-    """The active tutor of the student's next session ahead, else of the last one that took place or was missed;
-    None without one."""
+    """The active tutor of the student's next session ahead, else of the last one that took place or was missed.
+
+    None without either.
+    """
     with engine.connect() as connection:
         found: UUID | None = connection.scalar(_CURRENT_TUTOR, {"student": str(student_id)})
     return found
@@ -146,15 +155,7 @@ _TUTORS: Final = text(
     """
 )
 _TUTORS_NAMED: Final = text(f"SELECT t.id FROM tutors t WHERE t.is_active AND {_NAME_HOLDS.format('t')}")
-_CURRENT_TUTOR: Final = text(
-    """
-    SELECT s.tutor_id FROM sessions s JOIN tutors t ON t.id = s.tutor_id AND t.is_active
-    WHERE s.student_id = :student AND (
-        s.status = 'scheduled' AND s.scheduled_time > now()
-        OR s.status IN ('completed', 'no_show') AND s.scheduled_time <= now())
-    ORDER BY s.status = 'scheduled' DESC, abs(extract(epoch FROM s.scheduled_time - now())), s.id LIMIT 1
-    """
-)
+_CURRENT_TUTOR: Final = text(CURRENT_TUTOR.format(student=":student"))
 _LESSON: Final = text(
     """
     SELECT l.id, l.scheduled_time, l.status, l.tutor_id, t.name AS tutor_name, s.id AS student_id,

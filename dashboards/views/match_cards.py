@@ -13,6 +13,7 @@ from dashboards.views.notices import Notice
 from dashboards.views.risk import RISKS
 from scoring.match_people import StudentCard, TutorCard
 from scoring.shrinkage import FEW_SESSIONS
+from scoring.student_risks import StudentRisk
 from scoring.tutor_ranking import RankedTutor
 
 NO_STUDENTS: Final = Notice(
@@ -23,9 +24,9 @@ NO_TUTORS: Final = Notice("group_add", "No tutors yet", "Bring your own records:
 NO_TUTOR_MATCHES: Final = Notice("search_off", "No tutor matches", "Change the search.")
 
 
-def show_student(student: StudentCard, group: Container[UUID]) -> PersonCard:
-    """Name, age, pace and style."""
-    return {
+def show_student(student: StudentCard, group: Container[UUID], risk: StudentRisk | None = None) -> PersonCard:
+    """Name, age, pace and style; `risk`: what is stored of the student with the current tutor."""
+    card: PersonCard = {
         "id": str(student.id),
         "name": student.name,
         "note": _join(
@@ -35,6 +36,10 @@ def show_student(student: StudentCard, group: Container[UUID]) -> PersonCard:
         ),
         "collected": student.id in group,
     }
+    if risk is not None:
+        badge = show_churn(risk.risk_level, risk.churn_probability)
+        card["badges"] = [{**badge, "detail": f"risk of leaving {risk.tutor_name}"}]
+    return card
 
 
 def show_tutor(

@@ -17,10 +17,12 @@ from dashboards.views.match_group import (
 )
 from dashboards.views.match_pair import SCALES, render_change, render_pair, render_side_by_side, tell_band, tell_source
 from dashboards.views.match_ranking import RANKING_COLUMNS, show_difference, show_ranking
+from dashboards.views.risk import RISKS
 from scoring.assignment import AssignedPair, Assignment, ComparedAssignment
 from scoring.explanations import Contribution
 from scoring.match_people import StudentCard, TutorCard
 from scoring.pair_changes import MISMATCHES, JudgedPair, Mismatch
+from scoring.student_risks import StudentRisk
 from scoring.tutor_ranking import RankedTutor
 
 HOSTILE = "<b>Eve</b>"
@@ -55,6 +57,10 @@ def test_cards_in_words() -> None:
     assert (student["name"], student["note"], student["collected"]) == (HOSTILE, "14 years · pace 2 · modern", True)
     unknown = replace(STUDENT, age=None, preferred_pace=None, preferred_teaching_style=None)
     assert show_student(unknown, ())["note"] == "nothing told of preferences"
+    assert "badges" not in student
+    badge = show_student(STUDENT, (), StudentRisk(HOSTILE, 0.7123, "high"))["badges"][0]
+    assert (badge["text"], badge["detail"]) == ("High 71.2%", f"risk of leaving {HOSTILE}")
+    assert (badge["icon"], badge["tone"]) == RISKS["high"][1:]
 
     plain = show_tutor(TUTOR, None, ())
     assert plain["note"] == "pace 4 · modern · 1 year of tutoring"
