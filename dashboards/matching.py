@@ -89,7 +89,9 @@ class _MatchingPage:
             margin=0,
             sx={"& .MuiFormControlLabel-label": {"fontSize": ".875rem"}},
         )
-        self._students = PeopleColumn("students", "Whom to find a tutor for", STUDENTS, self._unmatched)
+        self._students = PeopleColumn(
+            "students", "Whom to find a tutor for, and their risk of leaving", STUDENTS, self._unmatched
+        )
         self._tutors = PeopleColumn("tutors", "The best match first, once a student is chosen", TUTORS)
         self._lesson = LessonPanel(context)
         self._group = GroupPanel(context, self._choose_pair)

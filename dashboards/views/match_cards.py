@@ -37,8 +37,8 @@ def show_student(student: StudentCard, group: Container[UUID], risk: StudentRisk
         "collected": student.id in group,
     }
     if risk is not None:
-        badge = show_churn(risk.risk_level, risk.churn_probability)
-        card["badges"] = [{**badge, "detail": f"risk of leaving {risk.tutor_name}"}]
+        whom: Cell = {"text": f"with {risk.tutor_name}", "tone": "quiet"}
+        card["badges"] = [show_churn(risk.risk_level, risk.churn_probability), whom]
     return card
 
 

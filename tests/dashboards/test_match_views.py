@@ -58,8 +58,8 @@ def test_cards_in_words() -> None:
     unknown = replace(STUDENT, age=None, preferred_pace=None, preferred_teaching_style=None)
     assert show_student(unknown, ())["note"] == "nothing told of preferences"
     assert "badges" not in student
-    badge = show_student(STUDENT, (), StudentRisk(HOSTILE, 0.7123, "high"))["badges"][0]
-    assert (badge["text"], badge["detail"]) == ("High 71.2%", f"risk of leaving {HOSTILE}")
+    badge, whom = show_student(STUDENT, (), StudentRisk(HOSTILE, 0.7123, "high"))["badges"]
+    assert (badge["text"], whom["text"]) == ("High 71.2%", f"with {HOSTILE}")
     assert (badge["icon"], badge["tone"]) == RISKS["high"][1:]
 
     plain = show_tutor(TUTOR, None, ())
