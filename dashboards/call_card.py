@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
-from math import inf
-from threading import Thread
-from time import monotonic
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,15 +15,9 @@ from dashboards.html import show_html, update_html
 from dashboards.styles import read_style
 from dashboards.views.call_plan import draw_gain, render_plan, update_gain
 from dashboards.views.cards import frame
-from records.engine import explain_outage
 from scoring.call_plan import MOST_CALLS, CallPlan
-from scoring.reminder_report import ReminderReport, report_reminders
-from tqs.errors import RecordsError
 
 DEFAULT_CALLS: Final = 10
-REPORT_S: Final = 600.0  # what reminders do changes by the day
-
-_log = logging.getLogger(__name__)
 
 
 class CallCard:
@@ -36,11 +25,7 @@ class CallCard:
 
     def __init__(self, context: Context, changed: Callable[[], None]) -> None:
         self._context = context
-        self._document = pn.state.curdoc
         self._wanted = DEFAULT_CALLS
-        self._plan: CallPlan | None = None
-        self._report: ReminderReport | None = None
-        self._asked_at = -inf
         self._drawn: Any = None
         self._setting = False
         self._changed = changed
@@ -81,8 +66,9 @@ class CallCard:
         self._setting = True
         self._slider.param.update(end=most, value=calls)
         self._setting = False
-        self._look_up()
-        update_html(self._words, render_plan(plan, calls, self._report, by_rule=by_rule))
+        review, threshold = self._context.kept_review.value, self._context.settings.reminder_threshold
+        report = None if review is None else review.reminders
+        update_html(self._words, render_plan(plan, calls, report, threshold, by_rule=by_rule))
         if self._drawn != (plan, calls):
             shown = plan.probabilities, plan.expected / plan.sessions, calls
             if self._picture.object is None:
@@ -95,25 +81,3 @@ class CallCard:
         if not self._setting and event.new is not None and event.new != self._wanted:
             self._wanted = event.new
             self._changed()
-
-    def _look_up(self) -> None:
-        """Read in a thread what reminders did: it counts all that were ever sent."""
-        if monotonic() - self._asked_at < REPORT_S:
-            return
-        self._asked_at = monotonic()
-
-        def keep(report: ReminderReport) -> None:
-            self._report = report
-            self._changed()
-
-        def read() -> None:
-            try:
-                with explain_outage(self._context.engine):
-                    report = report_reminders(self._context.engine, datetime.now(UTC))
-            except RecordsError as error:
-                _log.warning("%s", error)
-                self._asked_at = -inf  # with the next load again
-                return
-            self._document.add_next_tick_callback(lambda: keep(report))
-
-        Thread(target=read, name="reminder report", daemon=True).start()

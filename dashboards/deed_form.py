@@ -38,7 +38,8 @@ class DeedForm:
         self._context = context
         self._page = page
         self._opened = opened
-        self._session: SessionDetail | None = None
+        self._session: SessionDetail | None = None  # that is shown
+        self._asked: SessionDetail | None = None  # that the open form is for
         self._kind = ""
         self._buttons = {
             kind: pmui.Button(
@@ -79,8 +80,13 @@ class DeedForm:
         self.view = pn.Column(self._row, self._form, sizing_mode="stretch_width", margin=0, visible=False)
 
     def show(self, session: SessionDetail, *, may_act: bool) -> None:
-        """The buttons of this session, where the visitor may use them; a form that is open stays as it is."""
+        """The buttons of this session, where the visitor may use them; a form that is open for it stays as it is.
+
+        One that is open for another session is closed: that one is gone.
+        """
         self._session = session
+        if self._asked is not None and self._asked.id != session.id:
+            self.close()
         self.view.visible = may_act
         for kind, button in self._buttons.items():
             button.disabled = kind in NEEDS_SESSION_AHEAD and not session.ahead
@@ -90,7 +96,7 @@ class DeedForm:
         session = self._session
         if session is None or kind not in DEEDS:
             return
-        self._kind = kind
+        self._kind, self._asked = kind, session
         link = EMPTY
         if kind == "reassign" and session.student_name is not None:
             asked = urlencode(
@@ -113,7 +119,7 @@ class DeedForm:
 
     def close(self) -> None:
         """Take the form away, and what was typed into it."""
-        self._kind = ""
+        self._kind, self._asked = "", None
         self._form.visible = False
         self._tutor.value = self._note.value = ""
         self._tutor.value_input = self._note.value_input = ""
@@ -128,8 +134,8 @@ class DeedForm:
 
     def _do(self, _event: Any) -> None:
         """Once: the form is closed by it, and a second click finds none."""
-        session, kind = self._session, self._kind
-        if session is None or not kind:
+        session, kind = self._asked, self._kind
+        if session is None:
             return
         self._send.disabled = True
         if self._page.act("coach", partial(self._intervene, session, kind)):

@@ -11,6 +11,7 @@ import shlex
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 import panel.auth
 from panel.util import decode_token
@@ -18,7 +19,7 @@ from tornado.web import HTTPError
 
 from access.audit import UNKNOWN
 from access.people import Person, find_person, normalise
-from dashboards.login import LOG_IN, Door, DoorPage, forbid_framing
+from dashboards.login import LOG_IN, Door, DoorPage, forbid_framing, own_path
 from dashboards.visitor import mark_login
 from records.engine import explain_outage
 from tqs.errors import RecordsError
@@ -30,6 +31,7 @@ NAMES: Final = {"google": "Google", "github": "GitHub", "azure": "Microsoft", "o
 PANEL_NAMES: Final = {"azure": "azurev2"}
 # Anybody may write any e-mail address into an account of Microsoft's; this name is given by the tenant.
 CLAIMS: Final = {"azure": "preferred_username"}
+ANSWERS: Final = ("code", "state", "error", "error_description")  # what a provider sends people back with
 KEPT: Final = (panel.auth.STATE_COOKIE_NAME, panel.auth.CODE_COOKIE_NAME)
 
 
@@ -73,6 +75,26 @@ def oauth_routes(settings: Settings, door: Door) -> list[Any]:
     return [(OAUTH_PATH, type("OAuthLogin", (_OAuthLogin, speaker), claim), {"door": door})]
 
 
+def check_request(asked: Mapping[str, str]) -> None:
+    """Refuse what Panel would take for an answer of the provider's that it is not. asked: the request's parameters.
+
+    Panel takes an answer without a state from a browser that has none, which is anybody's, sent there by a link; and
+    it takes answers out of `next` as well, from which nobody's come.
+
+    Raises
+    ------
+    HTTPError
+        401: there is such an answer; 400: it cannot be logged as one line, or `next` leads elsewhere.
+    """
+    following = asked.get("next", "/")
+    if {name.split("?")[-1] for name in parse_qs(following, keep_blank_values=True)} & {*ANSWERS}:
+        raise HTTPError(HTTPStatus.UNAUTHORIZED)
+    if asked.get("code") and not asked.get("state"):
+        raise HTTPError(HTTPStatus.UNAUTHORIZED)
+    if own_path(following) != following or not all(asked.get(name, "").isprintable() for name in ANSWERS):
+        raise HTTPError(HTTPStatus.BAD_REQUEST)
+
+
 def read_identity(claims: Mapping[str, Any], claim: str) -> str:
     """Whom the provider vouches for, as logins are written. claim: where it names them.
 
@@ -107,9 +129,7 @@ class _OAuthLogin(DoorPage):
 
     async def get(self) -> None:
         forbid_framing(self)
-        # Panel would take an answer without a state from a browser that has none: anybody's, sent there by a link.
-        if self.get_query_argument("code", "") and not self.get_query_argument("state", ""):
-            raise HTTPError(HTTPStatus.UNAUTHORIZED)
+        check_request({name: self.get_argument(name) for name in self.request.arguments})
         await super().get()  # type: ignore[misc]
 
     async def get_authenticated_user(self, *args: Any, code: str | None = None, **kwargs: Any) -> str | None:

@@ -148,8 +148,10 @@ class _SessionsPage:
         self._chosen = self._shown
 
     def _begin(self, event: Any) -> None:
-        self._go_to(UUID(event.new["row"]))
-        self._card.form.open(event.new["key"])
+        session = UUID(event.new["row"])
+        self._go_to(session)
+        if self._shown == session:  # not where it is gone, or could not be read
+            self._card.form.open(event.new["key"])
 
     def _go_on(self, *_events: Any) -> None:
         """To the next session of the list that nobody handled yet."""
@@ -190,8 +192,8 @@ class _SessionsPage:
         self._renew_all.param.update(visible=may_act and page.total > 0, disabled=self._predicting)
         self._say_missing(page, plan)
         self._card.show(session, visitor)
+        self._shown = None if session is None else session.id
         if session is not None:
-            self._shown = session.id
             self._table.selected = str(session.id)
         self._browser.address = self._filters.write(self._chosen)
 

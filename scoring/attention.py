@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Engine, text
 
 from scoring.session_deeds import HANDLES
+from scoring.upcoming_list import STUDENT_KEY
 
 HOURS: Final = 48
 LIKELIEST: Final = 5
@@ -83,8 +84,8 @@ _LIKELIEST: Final = text(
     WITH {_SESSIONS}, first AS (
         SELECT * FROM risky WHERE NOT handled ORDER BY probability DESC, id LIMIT :most
     )
-    SELECT f.id, f.scheduled_time, t.name AS tutor, coalesce(u.name, f.student_id) AS student, f.probability
-    FROM first f JOIN tutors t ON t.id = f.tutor_id LEFT JOIN students u ON u.id::text = f.student_id
-    ORDER BY f.probability DESC, f.id
+    SELECT s.id, s.scheduled_time, t.name AS tutor, coalesce(u.name, s.student_id) AS student, s.probability
+    FROM first s JOIN tutors t ON t.id = s.tutor_id LEFT JOIN students u ON u.id = {STUDENT_KEY}
+    ORDER BY s.probability DESC, s.id
     """
 )

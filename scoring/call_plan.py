@@ -72,9 +72,15 @@ def expect_reschedules(probabilities: Float64) -> Expectation:
     return Expectation(float(probabilities.sum()), float(low), float(min(high, len(probabilities))))
 
 
-def expect_saved(uplift: Uplift, calls: int) -> Expectation:
-    """How many reschedules as many calls should save where each does what a reminder did; the interval is its own."""
-    return Expectation(calls * uplift.value, calls * uplift.low, calls * uplift.high)
+def expect_saved(uplift: Uplift, probabilities: Float64) -> Expectation:
+    """How many reschedules calls should save where each does what a reminder did; the interval is the reminders'.
+
+    probabilities: of the called sessions (n,) that call for a reminder; of others the uplift says nothing. Not more are
+    saved than are expected.
+    """
+    calls, expected = len(probabilities), float(probabilities.sum())
+    value, low, high = (min(calls * points, expected) for points in (uplift.value, uplift.low, uplift.high))
+    return Expectation(value, low, high)
 
 
 _PLAN: Final = """

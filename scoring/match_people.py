@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Engine, Row, text
 
+from scoring.upcoming_list import STUDENT_KEY
 from tqs.errors import QueryError
 
 MAX_LIMIT: Final = 500
@@ -157,11 +158,11 @@ _TUTORS: Final = text(
 _TUTORS_NAMED: Final = text(f"SELECT t.id FROM tutors t WHERE t.is_active AND {_NAME_HOLDS.format('t')}")
 _CURRENT_TUTOR: Final = text(CURRENT_TUTOR.format(student=":student"))
 _LESSON: Final = text(
-    """
-    SELECT l.id, l.scheduled_time, l.status, l.tutor_id, t.name AS tutor_name, s.id AS student_id,
-        s.name AS student_name
-    FROM sessions l JOIN tutors t ON t.id = l.tutor_id LEFT JOIN students s ON s.id::text = l.student_id
-    WHERE l.id = :id
+    f"""
+    SELECT s.id, s.scheduled_time, s.status, s.tutor_id, t.name AS tutor_name, u.id AS student_id,
+        u.name AS student_name
+    FROM sessions s JOIN tutors t ON t.id = s.tutor_id LEFT JOIN students u ON u.id = {STUDENT_KEY}
+    WHERE s.id = :id
     """
 )
 

@@ -15,6 +15,7 @@ from features.catalogue import features_of, names_of
 from modelling.predictor import Predictor
 from modelling.risk import RiskThresholds, risk_levels
 from scoring.sessions import DAYS_AHEAD, told_features
+from scoring.upcoming_list import STUDENT_KEY
 
 TARGET: Final = "reschedule"
 MOST: Final = 500
@@ -100,17 +101,16 @@ def _level(probability: float | None, thresholds: RiskThresholds) -> Any:
 
 # The planner takes sessions that are both scheduled and ahead for rare, and would look through all of them for a few.
 _AHEAD: Final = text(
-    """
+    f"""
     WITH ahead AS MATERIALIZED (
         SELECT * FROM sessions
         WHERE tutor_id = :tutor AND scheduled_time > :now
             AND scheduled_time <= CAST(:now AS timestamptz) + :days * interval '24 hours'
     )
     SELECT s.id, s.scheduled_time, s.duration_minutes, s.subject, coalesce(u.name, s.student_id) AS student,
-        p.probability, p.model_version, coalesce(p.features_json, '{}') AS features
+        p.probability, p.model_version, coalesce(p.features_json, '{{}}') AS features
     FROM ahead s
-    LEFT JOIN students u ON u.id = CASE
-        WHEN s.student_id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' THEN s.student_id::uuid END
+    LEFT JOIN students u ON u.id = {STUDENT_KEY}
     LEFT JOIN LATERAL (
         SELECT * FROM session_reschedule_predictions
         WHERE session_id = s.id AND target = 'reschedule' AND scheduled_time = s.scheduled_time OFFSET 0

@@ -13,17 +13,21 @@ from dashboards.formats import format_count
 from dashboards.theme import BLUE, GREY
 from records.columns import Float64
 from scoring.call_plan import CallPlan, Expectation, expect_reschedules, expect_saved
-from scoring.reminder_report import ReminderReport
+from scoring.reminder_report import ReminderReport, Uplift
 
 HEIGHT_PX: Final = 150
 
 
-def render_plan(plan: CallPlan, calls: int, report: ReminderReport | None, *, by_rule: bool) -> Markup:
+def render_plan(
+    plan: CallPlan, calls: int, report: ReminderReport | None, threshold: float | None, *, by_rule: bool
+) -> Markup:
     """What the chosen number of calls reaches and may save, as HTML.
 
-    report: of automatic reminders; None until it is there. by_rule: whether no model answers.
+    report: of automatic reminders; None until it is there. threshold: the probability from which on sessions call for
+    one; None where none is sent. by_rule: whether no model answers.
     """
-    found = expect_reschedules(plan.probabilities[:calls])
+    called = plan.probabilities[:calls]
+    found = expect_reschedules(called)
     doubt = " The documented rule answers, so take these figures as rough." if by_rule else ""
     left_out = f" {format_count(plan.unpredicted)} more are not predicted yet." if plan.unpredicted else ""
     return Markup(
@@ -43,7 +47,7 @@ def render_plan(plan: CallPlan, calls: int, report: ReminderReport | None, *, by
         sessions=format_count(plan.sessions),
         left_out=left_out,
         doubt=doubt,
-        saved=say_saved(report, calls),
+        saved=say_saved(report, called, threshold),
     )
 
 
@@ -54,8 +58,8 @@ def say_range(found: Expectation) -> str:
     return f"{found.low:.0f} to {found.high:.0f} in 9 of 10 cases"
 
 
-def say_saved(report: ReminderReport | None, calls: int) -> str:
-    """How many reschedules so many calls should save, or why that is not known."""
+def say_saved(report: ReminderReport | None, called: Float64, threshold: float | None) -> str:
+    """How many reschedules calls should save, or why that is not known. called: their probabilities (n,)."""
     if report is None:
         return "How many calls save is being looked up."
     if report.treated.tutors + report.hold_out.tutors + report.treated.ahead + report.hold_out.ahead == 0:
@@ -64,12 +68,23 @@ def say_saved(report: ReminderReport | None, calls: int) -> str:
         return f"How many calls save is not known yet: {report.too_early}."
     if report.doubt is not None:
         return f"How many calls save is in doubt: {report.doubt}."
-    saved, uplift = expect_saved(report.uplift, calls), report.uplift
+    if threshold is None:
+        return "How many calls save is not known: automatic reminders, whose hold-out measures it, are off."
+    return _say_measured(report.uplift, called, threshold)
+
+
+def _say_measured(uplift: Uplift, called: Float64, threshold: float) -> str:
+    """For the sessions that the uplift was measured for: the others have hardly as much that could be saved."""
+    measured, least = called[called >= threshold], f"{100 * threshold:g}%"
+    if not len(measured):
+        return f"How many calls save is not known here: it is measured only for sessions at {least} or more."
+    saved = expect_saved(uplift, measured)
+    known = "" if len(measured) == len(called) else f"It is known for {len(measured)} of the {len(called)} sessions. "
     said = (
-        f"Calls should save {saved.value:.1f} of them ({saved.low:.1f} to {saved.high:.1f}), if a call does "
-        f"what an automatic reminder by mail did: of the sessions that called for one, {100 * uplift.value:.1f} in 100 "
-        "fewer were rescheduled where the tutor was reminded than where none was sent "
-        f"({100 * uplift.low:.1f} to {100 * uplift.high:.1f})."
+        f"{known}Calls to those at {least} or more should save {saved.value:.1f} reschedules "
+        f"({saved.low:.1f} to {saved.high:.1f}), if a call does what an automatic reminder by mail did: of the "
+        f"sessions that called for one, {100 * uplift.value:.1f} in 100 fewer were rescheduled where the tutor was "
+        f"reminded than where none was sent ({100 * uplift.low:.1f} to {100 * uplift.high:.1f})."
     )
     return said if uplift.low > 0 else f"{said} It may be nothing."
 

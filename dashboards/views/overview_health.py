@@ -111,10 +111,16 @@ def _find_in_predictions(attention: Attention, now: datetime) -> list[Concern]:
     remedy = "They are renewed every hour where the flows run (tqs up prefect); by hand:"
     if attention.ahead and attention.unpredicted == attention.ahead:
         return [Concern("No session ahead has a prediction.", remedy, "tqs score")]
+    found = []
+    if attention.unpredicted:
+        missing = f"{format_count(attention.unpredicted)} of the {format_count(attention.ahead)} sessions"
+        found.append(Concern(f"{missing} of the next {HOURS} hours have no prediction.", remedy, "tqs score"))
     if attention.oldest is not None and now - attention.oldest > STALE:
         age = format_age((now - attention.oldest).total_seconds())
-        return [Concern(f"The oldest prediction of the next {HOURS} hours was made {age} ago.", remedy, "tqs score")]
-    return []
+        found.append(
+            Concern(f"The oldest prediction of the next {HOURS} hours was made {age} ago.", remedy, "tqs score")
+        )
+    return found
 
 
 def _find_in_models(system: System) -> list[Concern]:

@@ -24,7 +24,15 @@ def attention_tile(attention: Attention) -> Tile:
     if attention.unhandled:
         return Tile("Sessions to handle", format_count(attention.unhandled), whole, UNHANDLED, "warning", "bad")
     note = f"all {format_count(attention.high)} at high risk are handled" if attention.high else "none at high risk"
-    return Tile("Sessions to handle", "0", note, UNHANDLED, "check_circle", "good")
+    if not attention.unpredicted:
+        return Tile("Sessions to handle", "0", note, UNHANDLED, "check_circle", "good")
+    predicted = attention.ahead - attention.unpredicted
+    missing = f"{format_count(attention.unpredicted)} not predicted yet"
+    if not predicted:
+        return Tile("Sessions to handle", "–", missing, UNHANDLED, "warning", "warn")
+    if not attention.high:
+        note = f"none of the {format_count(predicted)} predicted"
+    return Tile("Sessions to handle", "0", f"{note}; {missing}", UNHANDLED, "warning", "warn")
 
 
 def render_attention(attention: Attention, zone: str, now: datetime) -> Markup:
@@ -75,18 +83,32 @@ def _render_row(session: RiskySession, zone: str, now: datetime) -> Markup:
 
 def _render_nothing(attention: Attention) -> Markup:
     ahead = f"{format_count(attention.ahead)} {'session' if attention.ahead == 1 else 'sessions'}"
+    if attention.unpredicted:
+        return _render_missing(attention, ahead)
     if attention.high:
         title, said = "All done", f"Every one of the {format_count(attention.high)} sessions at high risk is handled."
     elif not attention.ahead:
         title, said = "A quiet time", f"No session is booked for the next {HOURS} hours."
-    elif attention.unpredicted == attention.ahead:
-        return Markup(
-            "<section class=nothing><span class=icon aria-hidden=true>query_stats</span><h3>No predictions yet</h3>"
-            "<p>{} of the next {} hours have none. Make them: <code>tqs score</code></p></section>"
-        ).format(ahead, HOURS)
     else:
         title, said = "Nothing needs you today", f"None of the {ahead} of the next {HOURS} hours is at high risk."
     return Markup(
         "<section class='nothing good'><span class=icon aria-hidden=true>task_alt</span><h3>{}</h3><p>{}</p>"
         "<p><a href=sessions>Sessions ahead</a></p></section>"
     ).format(title, said)
+
+
+def _render_missing(attention: Attention, ahead: str) -> Markup:
+    """None is left to handle as far as is known: it is not known of all."""
+    predicted, missing = attention.ahead - attention.unpredicted, format_count(attention.unpredicted)
+    if not predicted:
+        title, known = "No predictions yet", f"{ahead} of the next {HOURS} hours have none."
+    else:
+        title = "Not all are predicted yet"
+        known = f"None of the {format_count(predicted)} predicted is at high risk"
+        if attention.high:
+            known = f"Every one of the {format_count(attention.high)} sessions known to be at high risk is handled"
+        known = f"{known}; {missing} of the {ahead} of the next {HOURS} hours have no prediction."
+    return Markup(
+        "<section class=nothing><span class=icon aria-hidden=true>query_stats</span><h3>{}</h3>"
+        "<p>{} Make them: <code>tqs score</code></p><p><a href=sessions>Sessions ahead</a></p></section>"
+    ).format(title, known)

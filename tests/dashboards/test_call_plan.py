@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import threading
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import numpy as np
+import panel as pn
 import pytest
 
+from dashboards.call_card import CallCard
 from dashboards.views.call_plan import draw_gain, render_plan, say_saved, update_gain
 from scoring.call_plan import CallPlan
 from scoring.reminder_report import ArmReport, ReminderReport, Uplift
@@ -22,7 +26,7 @@ def report(**known: Any) -> ReminderReport:
 
 
 def test_what_two_calls_reach() -> None:
-    html = render_plan(PLAN, 2, None, by_rule=False)
+    html = render_plan(PLAN, 2, None, None, by_rule=False)
     # none in 0.25 · 0.75, both in 0.75 · 0.25 of all cases: neither is in the tail of one in 20
     assert "Among the 2 likeliest sessions <b>1.0 reschedule</b> is expected, 0 to 2 in 9 of 10 cases." in html
     assert (
@@ -30,22 +34,55 @@ def test_what_two_calls_reach() -> None:
         in html
     )
     assert "rule" not in html
-    assert "The documented rule answers" in render_plan(PLAN, 1, None, by_rule=True)
+    assert "The documented rule answers" in render_plan(PLAN, 1, None, None, by_rule=True)
 
 
 def test_what_calls_save_is_said_with_its_source_or_why_it_is_not() -> None:
-    assert "being looked up" in say_saved(None, 10)
-    assert "was due yet" in say_saved(report(treated=NONE, hold_out=NONE, too_early="x"), 10)
-    assert say_saved(report(too_early="each arm needs 30 tutors"), 10).endswith(
+    ten = np.full(10, 0.5)
+    assert "being looked up" in say_saved(None, ten, 0.4)
+    assert "was due yet" in say_saved(report(treated=NONE, hold_out=NONE, too_early="x"), ten, 0.4)
+    assert say_saved(report(too_early="each arm needs 30 tutors"), ten, 0.4).endswith(
         "not known yet: each arm needs 30 tutors."
     )
     uplift = Uplift(0.08, 0.03, 0.13)
-    assert say_saved(report(uplift=uplift, doubt="outcomes are untold"), 10).endswith("in doubt: outcomes are untold.")
-    said = say_saved(report(uplift=uplift), 10)
-    assert "Calls should save 0.8 of them (0.3 to 1.3), if a call does what an automatic reminder by mail did" in said
+    doubtful = say_saved(report(uplift=uplift, doubt="outcomes are untold"), ten, 0.4)
+    assert doubtful.endswith("in doubt: outcomes are untold.")
+    assert say_saved(report(uplift=uplift), ten, None).endswith("are off.")
+    said = say_saved(report(uplift=uplift), ten, 0.4)
+    assert said.startswith("Calls to those at 40% or more should save 0.8 reschedules (0.3 to 1.3), if a call does")
     assert "8.0 in 100 fewer" in said
     assert "(3.0 to 13.0)" in said
-    assert say_saved(report(uplift=Uplift(0.08, -0.03, 0.13)), 10).endswith("It may be nothing.")
+    assert say_saved(report(uplift=Uplift(0.08, -0.03, 0.13)), ten, 0.4).endswith("It may be nothing.")
+
+
+def test_what_calls_save_is_said_only_of_sessions_that_it_was_measured_for() -> None:
+    known = report(uplift=Uplift(0.08, 0.03, 0.13))
+    assert say_saved(known, np.full(100, 0.04), 0.4) == (
+        "How many calls save is not known here: it is measured only for sessions at 40% or more."
+    )
+    said = say_saved(known, np.array([0.75, 0.4, 0.399, 0.04]), 0.4)  # the first two
+    assert said.startswith("It is known for 2 of the 4 sessions. Calls to those at 40% or more should save 0.2 ")
+    assert "(0.1 to 0.3)" in said
+
+
+def test_the_card_says_what_the_review_holds_and_waits_for_nothing() -> None:
+    kept: Any = SimpleNamespace(value=None)
+    context: Any = SimpleNamespace(kept_review=kept, settings=SimpleNamespace(reminder_threshold=0.2))
+    card = CallCard(context, lambda: None)
+    threads = threading.enumerate()
+
+    card.show(PLAN, by_rule=False)
+    assert "being looked up" in shown_words(card)
+    kept.value = SimpleNamespace(reminders=report(uplift=Uplift(0.5, 0.25, 0.75)))
+    card.show(PLAN, by_rule=False)
+
+    assert "It is known for 2 of the 3 sessions." in shown_words(card)
+    assert "should save 1.0 reschedules (0.5 to 1.0)" in shown_words(card)  # 0.75 + 0.25 are expected
+    assert threading.enumerate() == threads
+
+
+def shown_words(card: CallCard) -> str:
+    return "".join(pane.object for pane in card.view.select(pn.pane.HTML))
 
 
 @pytest.mark.parametrize("drawn_before", [False, True])

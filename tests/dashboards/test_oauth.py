@@ -8,9 +8,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from tornado.web import HTTPError
 
 from access.people import Person
-from dashboards.oauth import StrangerError, name_provider, panel_options, read_identity, refuse
+from dashboards.oauth import StrangerError, check_request, name_provider, panel_options, read_identity, refuse
 from tqs.settings import Settings
 
 ADA = Person("ada@example.com", "coach", True, False, UUID(int=1), datetime(2026, 1, 1, tzinfo=UTC))
@@ -54,6 +55,52 @@ def test_strangers_are_told_what_lets_them_in() -> None:
         assert refusal.command == "tqs people add ada@example.com --oauth --role viewer"
     assert refuse("x; rm -rf $HOME", None).command == "tqs people add 'x; rm -rf $HOME' --oauth --role viewer"
     assert refuse("ada@example.com", replace(ADA, has_password=True)).command == ""
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"next": "/"},
+        {"next": "/tutors?tutor=7&sort=name"},
+        {"next": "/match%C3%A9?student=1"},
+        {"code": "x", "state": "y", "session_state": "z"},
+        {"error": "access_denied", "error_description": "The résumé is not there", "state": "y"},
+    ],
+)
+def test_what_is_asked_of_us(asked: dict[str, str]) -> None:
+    check_request(asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"),
+    [
+        ({"code": "x"}, 401),
+        ({"code": "x", "state": ""}, 401),
+        ({"state": "", "next": "?code=x"}, 401),
+        ({"state": "", "next": "/?code=x"}, 401),
+        ({"next": "/tutors?a=1&code=x"}, 401),
+        ({"next": "/tutors?c%6fde=x"}, 401),  # which Panel decodes once more
+        ({"state": "y", "next": "code=x"}, 401),
+        ({"code": "x", "next": "/?state=y"}, 401),
+        ({"code": "x", "next": "/?state="}, 401),
+        ({"next": "/?error=x"}, 401),
+        ({"next": "/?error_description=x"}, 401),
+        ({"next": "///evil.example"}, 400),
+        ({"next": "//evil.example"}, 400),
+        ({"next": "/\\evil.example"}, 400),
+        ({"next": "/\t/evil.example"}, 400),
+        ({"next": "https://evil.example"}, 400),
+        ({"next": "tutors"}, 400),
+        ({"error": "x\nERROR all is lost"}, 400),
+        ({"error": "x", "error_description": "\x1b[2J"}, 400),
+        ({"code": "x", "state": "y\rz"}, 400),
+    ],
+)
+def test_what_is_no_answer_and_what_leads_elsewhere_is_refused(asked: dict[str, str], status: int) -> None:
+    with pytest.raises(HTTPError) as refusal:
+        check_request(asked)
+    assert refusal.value.status_code == status
 
 
 def test_what_panel_is_told() -> None:

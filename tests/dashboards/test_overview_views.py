@@ -65,7 +65,6 @@ def test_days_as_people_say_them() -> None:
     [
         ({"high": 6}, "All done"),
         ({"high": 0}, "Nothing needs you today"),
-        ({"high": 0, "unpredicted": 386}, "No predictions yet"),
         ({"high": 0, "ahead": 0}, "A quiet time"),
     ],
 )
@@ -73,6 +72,45 @@ def test_nothing_to_handle(change: dict[str, int], title: str) -> None:
     calm = replace(ATTENTION, unhandled=0, likeliest=[], **change)
     assert title in render_attention(calm, ZONE, NOW)
     assert (attention_tile(calm).figure, attention_tile(calm).tone) == ("0", "good")
+
+
+@pytest.mark.parametrize(
+    ("change", "title", "figure", "note", "said"),
+    [
+        (
+            {"high": 0, "unpredicted": 60},
+            "Not all are predicted yet",
+            "0",
+            "none of the 40 predicted; 60 not predicted yet",
+            "None of the 40 predicted is at high risk; 60 of the 100 sessions of the next 48 hours have no prediction.",
+        ),
+        (
+            {"high": 6, "unpredicted": 60},
+            "Not all are predicted yet",
+            "0",
+            "all 6 at high risk are handled; 60 not predicted yet",
+            "Every one of the 6 sessions known to be at high risk is handled; 60 of the 100 sessions",
+        ),
+        (
+            {"high": 0, "unpredicted": 100},
+            "No predictions yet",
+            "–",
+            "100 not predicted yet",
+            "100 sessions of the next 48 hours have none.",
+        ),
+    ],
+)
+def test_what_is_not_predicted_is_no_good_news(
+    change: dict[str, int], title: str, figure: str, note: str, said: str
+) -> None:
+    unknown = replace(ATTENTION, ahead=100, unhandled=0, likeliest=[], **change)
+    html = render_attention(unknown, ZONE, NOW)
+    assert title in html
+    assert said in html
+    assert "<code>tqs score</code>" in html
+    assert "good" not in html
+    tile = attention_tile(unknown)
+    assert (tile.figure, tile.note, tile.tone) == (figure, note, "warn")
 
 
 def test_new_flags_with_rates_and_lifted_ones_in_a_line() -> None:
@@ -181,6 +219,14 @@ def test_no_prediction_at_all_and_a_model_that_cannot_serve() -> None:
         "Match: v3 cannot serve, a simple rule answers.",
     ]
     assert "Answered by a simple rule" in render_health(wrong, concerns, ZONE, NOW)
+
+
+def test_some_without_a_prediction_are_a_concern() -> None:
+    wrong = replace(SYSTEM, attention=replace(ATTENTION, unpredicted=60))
+    concerns = find_concerns(wrong, NOW)
+    assert [(one.said, one.command) for one in concerns] == [
+        ("60 of the 386 sessions of the next 48 hours have no prediction.", "tqs score")
+    ]
 
 
 def test_errors_of_others_are_text() -> None:

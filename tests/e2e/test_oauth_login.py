@@ -101,12 +101,26 @@ def test_admin_gets_in_where_the_provider_is_away(dashboards: Dashboards, strang
     expect(stranger).to_have_url(dashboards.address + "/overview")
 
 
-@pytest.mark.parametrize("query", ["code=x", "code=x&state=", "code=x&state=y", "error=access_denied"])
-def test_an_answer_that_nobody_asked_for_is_refused(dashboards: Dashboards, stranger: Page, query: str) -> None:
+@pytest.mark.parametrize(
+    ("query", "status"),
+    [
+        ("code=x", 401),
+        ("code=x&state=", 401),
+        ("code=x&state=y", 401),
+        ("state=&next=%3Fcode%3Dx", 401),
+        ("error=access_denied", 401),
+        ("error=x%0Aforged", 400),
+        ("next=///evil.example", 400),
+    ],
+)
+def test_an_answer_that_nobody_asked_for_is_refused(
+    dashboards: Dashboards, stranger: Page, query: str, status: int
+) -> None:
     answer = stranger.goto(f"{dashboards.address}/oauth?{query}")
 
     assert answer is not None
-    assert answer.status == 401
+    assert answer.status == status
+    assert "forged" not in (dashboards.home / "log").read_text()
     expect(stranger.get_by_text("Logging in with your organisation did not work.")).to_be_visible()
     assert not [cookie for cookie in stranger.context.cookies() if cookie["name"] == "user"]
 

@@ -77,6 +77,34 @@ def test_the_riskiest_of_tomorrow_is_reminded_and_all_see_it(
     other.close()
 
 
+def test_a_session_that_goes_while_somebody_acts_is_not_mistaken_for_another(
+    dashboards: Dashboards, page: Page, booked: dict[str, uuid.UUID]
+) -> None:
+    def remove(student: str, *, told: bool) -> None:
+        with dashboards.engine.begin() as connection:
+            if not told:
+                connection.execute(text("SET LOCAL session_replication_role = replica"))  # no trigger tells of it
+            for table in ("session_reschedule_predictions WHERE session_id", "sessions WHERE id"):
+                connection.execute(text(f"DELETE FROM {table} = :id"), {"id": booked[student]})
+
+    astray, send = page.get_by_role("alert").filter(has_text="is not here"), page.get_by_role("button", name="Record ")
+    row_of(page, booked["Zoe"]).get_by_role("button", name="Call", exact=True).click()
+    expect(page.get_by_role("heading", name="Zoe with Alma")).to_be_visible()
+    expect(send).to_be_visible()
+    remove("Zoe", told=True)
+    expect(astray).to_be_visible()
+    expect(page.get_by_role("heading", name="Vic with Bert")).to_be_visible()
+    expect(send).to_be_hidden()
+
+    row_of(page, booked["Yan"]).click()
+    expect(astray).to_be_hidden()
+    remove("Xu", told=False)
+    row_of(page, booked["Xu"]).get_by_role("button", name="Call", exact=True).click()
+    expect(astray).to_be_visible()
+    expect(row_of(page, booked["Xu"])).to_have_count(0)
+    expect(send).to_be_hidden()
+
+
 def test_a_hostile_student_is_only_text_and_is_given_to_another(
     dashboards: Dashboards, page: Page, booked: dict[str, uuid.UUID]
 ) -> None:

@@ -115,5 +115,10 @@ def test_the_range_is_that_of_all_outcomes() -> None:
 
 
 def test_what_many_calls_save() -> None:
-    saved = expect_saved(Uplift(0.08, -0.01, 0.17), 50)
+    saved = expect_saved(Uplift(0.08, -0.01, 0.17), np.full(50, 0.5))
     assert (saved.value, saved.low, saved.high) == (pytest.approx(4.0), pytest.approx(-0.5), pytest.approx(8.5))
+
+
+def test_not_more_is_saved_than_is_expected() -> None:
+    saved = expect_saved(Uplift(0.3, 0.1, 0.5), np.full(10, 0.2))
+    assert (saved.value, saved.low, saved.high) == (pytest.approx(2.0), pytest.approx(1.0), pytest.approx(2.0))

@@ -63,10 +63,13 @@ def test_the_audit_log_is_shown_as_it_is(tqs: Call, engine: Engine) -> None:
         connection.execute(text("DELETE FROM audit_log"))
     assert tqs("audit")[1] == "nothing yet\n"
     with engine.begin() as connection:
-        record_action(connection, "person [/red]:smile:", "log in", "dashboards", {"by": "password"})
+        record_action(
+            connection, "person [/red]:smile:", "log in", "dashboards", {"by": "password", "first": True, "from": None}
+        )
 
     status, out, _ = tqs("audit")
 
     assert status == 0
     assert "person [/red]:smile:" in out
-    assert "by password" in out
+    assert "by password, first yes" in out  # as all tables say it
+    assert "from" not in out

@@ -109,7 +109,7 @@ def audit(
     if json:
         print_json(actions)
     else:
-        print_table([{**action, "details": _words(action["details"])} for action in actions], empty="nothing yet")
+        print_table(actions, empty="nothing yet")
 
 
 def _show(person: Person) -> dict[str, object]:
@@ -120,7 +120,3 @@ def _show(person: Person) -> dict[str, object]:
         "by": ("password" if person.has_password else "oauth") if person.is_active else None,
         "created_at": person.created_at,
     }
-
-
-def _words(details: dict[str, object] | None) -> str:
-    return ", ".join(f"{name} {value}" for name, value in (details or {}).items())
