@@ -137,10 +137,8 @@ class DeedForm:
         session, kind = self._asked, self._kind
         if session is None:
             return
-        self._send.disabled = True
         if self._page.act("coach", partial(self._intervene, session, kind)):
             self.close()
-        self._send.disabled = False
 
     def _intervene(self, session: SessionDetail, kind: str, actor: str) -> str:
         note = self._note.value_input.strip()

@@ -82,10 +82,10 @@ def test_a_session_that_goes_while_somebody_acts_is_not_mistaken_for_another(
 ) -> None:
     def remove(student: str, *, told: bool) -> None:
         with dashboards.engine.begin() as connection:
-            if not told:
-                connection.execute(text("SET LOCAL session_replication_role = replica"))  # no trigger tells of it
             for table in ("session_reschedule_predictions WHERE session_id", "sessions WHERE id"):
                 connection.execute(text(f"DELETE FROM {table} = :id"), {"id": booked[student]})
+            if told:
+                connection.execute(text("NOTIFY tqs_changes"))
 
     astray, send = page.get_by_role("alert").filter(has_text="is not here"), page.get_by_role("button", name="Record ")
     row_of(page, booked["Zoe"]).get_by_role("button", name="Call", exact=True).click()
@@ -101,7 +101,8 @@ def test_a_session_that_goes_while_somebody_acts_is_not_mistaken_for_another(
     remove("Xu", told=False)
     row_of(page, booked["Xu"]).get_by_role("button", name="Call", exact=True).click()
     expect(astray).to_be_visible()
-    expect(row_of(page, booked["Xu"])).to_have_count(0)
+    page.get_by_role("button", name="When", exact=True).click()
+    expect(shown_students(page)).to_have_text(["Yan", "Wim", XSS, "Vic"])
     expect(send).to_be_hidden()
 
 
