@@ -12,8 +12,8 @@ from typing import Final
 from benchmarks._dashboards import Server
 from benchmarks._visitors import Visitor, log_in
 
-PAUSE_S: Final = 4.0  # between two uses of a page, on average
-STAY_S: Final = 60.0  # on a page, on average
+PAUSE_S: Final = 5.0  # between two uses of a page, on average
+STAY_S: Final = 120.0  # on a page, on average
 LOOK_S: Final = 1.0
 
 

@@ -67,8 +67,12 @@ def show_export(
         made.update(name=f"{table.name}.csv", text=write_csv(table.header, table.rows))
         return f"{len(table.rows):,} rows were exported as {table.name}.csv, which is in the audit log."
 
+    def send() -> None:
+        download.send(**made)
+        made.clear()
+
     def give(_event: Any) -> None:
-        page.act_aside(role, export, "Writing the file …", then=lambda: download.send(**made))
+        page.act_aside(role, export, "Writing the file …", then=send)
 
     button.on_click(give)
     return pn.Row(button, download, margin=0)

@@ -28,8 +28,10 @@ class Kept(Generic[T]):
         begun = monotonic()
         if begun < self._rest_until:
             return
-        self._value = self._read()
-        self._rest_until = begun + SHARE * (monotonic() - begun)
+        try:
+            self._value = self._read()
+        finally:
+            self._rest_until = begun + SHARE * (monotonic() - begun)
 
     @property
     def value(self) -> T | None:

@@ -45,6 +45,7 @@ class Live:
         self._poll_s = poll_s
         self._prepare = prepare
         self._prepared_at = -inf
+        self._prepared = True
         self._pages: dict[Document, Callable[[], None]] = {}
         self._due: dict[Document, None] = {}  # of the round, in their order
         self._asked: set[Document] = set()  # to refresh, and have not begun
@@ -102,23 +103,31 @@ class Live:
         while not self._ending.is_set():
             try:
                 told, lost = self._listener.wait(ATTENTION_S), False
-                if told or monotonic() - self._prepared_at > self._poll_s:
-                    self._prepare()
-                    self._prepared_at = monotonic()
             except Exception as error:  # noqa: BLE001  # whatever it was, pages must hear again when it is over
                 if not lost and not isinstance(error, TqsError):
                     _log.exception("pages hear of no change")
                 told, lost = not lost, True  # pages look once, and say and log an outage themselves
+            if not lost and (told or monotonic() - self._prepared_at > self._poll_s):
+                self._prepare_pages()
             if told:
-                self._begin_round()
+                self._in_round, self._spent_s = True, 0.0
+                self._loop.add_callback(self._refresh_pages)
             if told or lost:
                 self._pause(monotonic())
         self._listener.close()
 
-    def _begin_round(self) -> None:
-        self._in_round, self._spent_s = True, 0.0
-        self._rounds += 1
-        self._loop.add_callback(self._refresh_pages)
+    def _prepare_pages(self) -> None:
+        self._prepared_at = monotonic()
+        try:
+            self._prepare()
+        except Exception as error:  # noqa: BLE001  # pages go on with what there was
+            if self._prepared:
+                _log.warning(
+                    "what pages share could not be renewed: %s", error, exc_info=not isinstance(error, TqsError)
+                )
+            self._prepared = False
+        else:
+            self._prepared = True
 
     def _pause(self, begun: float) -> None:
         """Until the round that has `begun` is over, and for so long that it took a quarter of the time.
@@ -133,6 +142,7 @@ class Live:
                 return
 
     def _refresh_pages(self) -> None:
+        self._rounds += 1
         self.forget()
         self._due.update(dict.fromkeys(self._pages))
         if self._current is None:
@@ -147,11 +157,11 @@ class Live:
         if self._current is None:
             self._in_round = False
             return
+        self._next = self._loop.call_later(LATE_S, self._take_turn)
         del self._due[self._current]
         if self._current not in self._asked:
             self._asked.add(self._current)
             self._current.add_next_tick_callback(partial(self._refresh_page, self._current))
-        self._next = self._loop.call_later(LATE_S, self._take_turn)
 
     def _refresh_page(self, document: Document) -> None:
         self._asked.discard(document)

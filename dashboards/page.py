@@ -6,7 +6,6 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Thread
 from typing import Any, Final
 
 import panel as pn
@@ -16,6 +15,7 @@ from bokeh.models import CustomJS
 from markupsafe import Markup
 from panel.util import edit_readonly
 
+from dashboards.aside import do_aside
 from dashboards.bar import TITLE, render_bar
 from dashboards.components.told import ToldLine
 from dashboards.context import Context
@@ -49,7 +49,6 @@ class LivePage:
         self._load = load
         self._here = ""
         self._context = context
-        self._document = pn.state.curdoc
         self._under_way = False  # an act aside
         self._bar = show_html(style="bar", sizing_mode="stretch_width")
         self._heading = show_html(style="page_head")
@@ -148,12 +147,7 @@ class LivePage:
             return False
         self._under_way = True
         self._told.tell(saying, "busy")
-
-        def work() -> None:
-            said, done = self._try(lambda: do(actor))
-            self._document.add_next_tick_callback(lambda: self._end_act(said, done, then))
-
-        Thread(target=work, name="act", daemon=True).start()
+        do_aside(lambda: self._try(lambda: do(actor)), lambda done: self._end_act(*done.result(), then))
         return True
 
     def attempt(self, do: Callable[[], None]) -> None:
@@ -185,7 +179,7 @@ class LivePage:
     def _end_act(self, said: str, done: bool, then: Callable[[], None]) -> None:
         self._under_way = False
         if done:
-            then()
+            said, done = self._try(lambda: (then(), said)[1])
         self._say_done(said, done)
 
     def _say_done(self, said: str, done: bool) -> None:

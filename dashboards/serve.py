@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import logging
 import signal
 import sys
@@ -76,9 +77,9 @@ def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     review = Kept(lambda: read_review(engine, datetime.now(UTC)))
 
     def prepare() -> None:
-        _write(refusals, engine)
         models.renew()
         review.renew()
+        _write(refusals, engine)
 
     live = Live(engine, IOLoop.current(), poll_s, prepare)
     server = create_server(Context(engine, settings, live, models, review), refusals)
@@ -86,6 +87,8 @@ def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.asyncio_loop.add_signal_handler(number, loop.stop)
     server.start()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: Panel has all garbage collected whenever a page is closed
     with live:
         loop.start()
     server.stop()

@@ -183,3 +183,28 @@ def test_a_page_that_is_held_up_holds_up_no_other(
 
     assert seen[:3] == ["free"] * 3
     assert len(asked) == 1  # however many rounds: it will see all changes at once
+
+
+def test_what_cannot_be_prepared_is_logged_once_and_disturbs_no_page(
+    engine: Engine, browsers: Browsers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live, "PAUSE_S", 0.01)
+    monkeypatch.setattr(live, "ATTENTION_S", 0.01)
+    done = threading.Event()
+    tried: list[int] = []
+    seen: list[int] = []
+
+    def fail() -> None:
+        tried.append(len(seen))
+        if len(tried) == 4:
+            done.set()
+        raise RuntimeError("the disk is full")
+
+    browsers.live = Live(engine, browsers.loop, poll_s=0.05, prepare=fail)
+    browsers.open(lambda: seen.append(1))
+    browsers.serve_until(done)
+
+    assert len(seen) <= 1  # told once, when the listener was connected
+    assert [record.getMessage() for record in caplog.records if record.name == "dashboards.live"] == [
+        "what pages share could not be renewed: the disk is full"
+    ]
