@@ -177,10 +177,12 @@ class LivePage:
             return "Not done: something went wrong here; the log of the dashboards says what.", False
 
     def _end_act(self, said: str, done: bool, then: Callable[[], None]) -> None:
+        def finish() -> str:
+            then()
+            return said
+
         self._under_way = False
-        if done:
-            said, done = self._try(lambda: (then(), said)[1])
-        self._say_done(said, done)
+        self._say_done(*(self._try(finish) if done else (said, done)))
 
     def _say_done(self, said: str, done: bool) -> None:
         self.tell(said, good=done)
