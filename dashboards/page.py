@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import panel as pn
 import panel_material_ui as pmui
+import param
 from bokeh.events import ConnectionLost
 from bokeh.models import CustomJS
 from markupsafe import Markup
@@ -100,9 +101,10 @@ class LivePage:
             theme_toggle=False,
             theme_config=THEME,
         )
-        # The indicator follows what any session does: each callback of one would be told to the browsers of all.
+        # It would follow what any session does: each callback of one would be told to the browsers of all, and what all
+        # sessions share would keep each page for ever.
         with edit_readonly(page):
-            page.busy = False
+            page.busy = _Idle().param.busy
         return page
 
     def name(self, heading: str) -> None:
@@ -220,6 +222,10 @@ class LivePage:
             update_html(self._updated, Markup("<span>Updated {}</span>").format(now))
         finally:
             self.refreshing = False
+
+
+class _Idle(param.Parameterized):  # type: ignore[misc]  # Panel is not typed for us
+    busy = param.Boolean()
 
 
 def show_failure(context: Context) -> pmui.Page:

@@ -1,24 +1,29 @@
+"""What a page leaves behind when it is closed."""
+
 from __future__ import annotations
 
 from types import SimpleNamespace
 from typing import Any
 
-from sqlalchemy import create_engine
+import panel as pn
+import pytest
+from bokeh.document import Document
+from panel.io.state import set_curdoc
+from sqlalchemy import Engine
 
+from dashboards import page as pages
 from dashboards.page import LivePage
 
 
-def test_a_click_while_the_database_is_away_is_told_and_raises_nothing() -> None:
-    engine = create_engine("postgresql://nobody@127.0.0.1:1/nothing")
-    page: Any = object.__new__(LivePage)
-    told: list[tuple[str, str]] = []
-    page._context = SimpleNamespace(engine=engine)
-    page._told = SimpleNamespace(tell=lambda sentence, tone: told.append((sentence, tone)))
+def count_watchers() -> int:
+    return sum(len(watchers) for watchers in pn.state.param.watchers.get("busy", {}).values())
 
-    page.attempt(lambda: engine.connect().close())
 
-    ((sentence, tone),) = told
-    assert sentence.startswith("Not done: the database postgresql://nobody@127.0.0.1:1/nothing does not answer")
-    assert tone == "bad"
-    page.attempt(lambda: None)
-    assert len(told) == 1
+def test_what_all_sessions_share_keeps_no_page(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "read_visitor", lambda _: SimpleNamespace(name="ann", role="viewer"))
+    context: Any = SimpleNamespace(engine=engine, live=SimpleNamespace(rounds=0, keep=lambda _: None), zone="UTC")
+    before = count_watchers()
+    with set_curdoc(Document()):
+        shown = LivePage(context, lambda: None).show("Overview")
+    assert count_watchers() == before
+    assert shown.busy is False
