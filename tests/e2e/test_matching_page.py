@@ -129,6 +129,7 @@ def test_a_group_is_assigned_and_exported(dashboards: Dashboards, page: Page, id
     expect(page.get_by_text("The group has changed since; find the assignment again.")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_viewer_tries_and_changes_nothing(browser: Browser, dashboards: Dashboards, ids: dict[str, UUID]) -> None:
     with dashboards.engine.begin() as connection:
         connection.execute(text("INSERT INTO people (login, role) VALUES ('vera', 'viewer'), ('cara', 'coach')"))
@@ -148,6 +149,7 @@ def test_a_viewer_tries_and_changes_nothing(browser: Browser, dashboards: Dashbo
         assert connection.execute(text("SELECT count(*) FROM interventions")).scalar_one() == 0
 
 
+@pytest.mark.long
 def test_it_is_found_by_name_and_by_keyboard(page: Page) -> None:
     page.get_by_label("Search students by name").fill("<IMG")
     expect(page.locator(".students .range")).to_have_text("1–1 of 1")
@@ -166,6 +168,7 @@ def test_it_is_found_by_name_and_by_keyboard(page: Page) -> None:
     expect(page.get_by_role("heading", name="No tutor matches")).to_be_visible()
 
 
+@pytest.mark.long
 def test_nothing_sticks_out_and_all_can_be_read(page: Page) -> None:
     collect(page, "students", "Anna")
     collect(page, "tutors", "Xaver")
@@ -197,6 +200,7 @@ def test_nothing_sticks_out_and_all_can_be_read(page: Page) -> None:
         assert serious == [], [(one["id"], [node["html"] for node in one["nodes"]]) for one in serious]
 
 
+@pytest.mark.long
 def test_links_to_nobody_and_nothing_to_match(dashboards: Dashboards, page: Page) -> None:
     page.goto(f"{dashboards.address}/matching?student={UUID(int=7)}&tutor=%3Cimg%20src%3Dx%3E")
     expect(page.get_by_role("alert").filter(has_text="Somebody is not here")).to_be_visible()

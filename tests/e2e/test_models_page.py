@@ -110,6 +110,7 @@ def test_what_serves_how_good_it_is_and_why(page: Page) -> None:
     expect(reschedule).to_contain_text("In 1 of 2 what was predicted lies in the 90% interval of what happened")
 
 
+@pytest.mark.long
 def test_another_target_has_an_address_of_its_own(page: Page) -> None:
     page.get_by_role("button", name="No-show").click()
     expect(page.get_by_role("heading", name="No-show")).to_be_visible()
@@ -123,6 +124,7 @@ def test_another_target_has_an_address_of_its_own(page: Page) -> None:
     expect(page.get_by_text("tqs drift --target match")).to_be_visible()
 
 
+@pytest.mark.long
 def test_what_the_drift_watch_found_and_what_followed(page: Page) -> None:
     reschedule = page.get_by_role("main")
     expect(reschedule.get_by_text("up to 2 Mar 2026")).to_be_visible()
@@ -139,11 +141,13 @@ def test_what_the_drift_watch_found_and_what_followed(page: Page) -> None:
     opened.value.close()
 
 
+@pytest.mark.long
 def test_a_reason_is_text_whatever_it_holds(page: Page) -> None:
     expect(page.get_by_text(XSS, exact=True)).to_have_count(2)  # of a decision, and of a finding
     expect(page).to_have_title("Models · Tutor quality")
 
 
+@pytest.mark.long
 def test_a_promotion_shows_without_a_reload(page: Page, dashboards: Dashboards) -> None:
     expect(page.locator(".flag")).to_contain_text("v1 serves")
     promote(dashboards.engine, "reschedule", "v2", expected_champion="v1", reason="By hand.", actor="account ann")
@@ -191,6 +195,7 @@ def test_an_admin_rolls_a_model_back_and_says_why(page: Page, dashboards: Dashbo
     assert tuple(audit) == ("person admin", "roll back model", "reschedule v2")
 
 
+@pytest.mark.long
 def test_who_was_forestalled_changes_nothing_and_keeps_what_was_typed(page: Page, dashboards: Dashboards) -> None:
     _save(dashboards, "reschedule", None)
     page.get_by_role("button", name="Let v3 serve …").click()
@@ -219,6 +224,7 @@ def test_who_is_no_admin_changes_nothing(browser: Browser, dashboards: Dashboard
     assert champion_versions(dashboards.engine)["reschedule"] == "v1"
 
 
+@pytest.mark.long
 def test_pages_lead_to_each_other(page: Page) -> None:
     page.get_by_role("navigation", name="Pages").get_by_role("link", name="Tutors").click()
     expect(page).to_have_url(re.compile("/tutors$"))
@@ -249,6 +255,7 @@ def test_the_notebook_of_a_model_opens_and_can_reach_nothing(page: Page) -> None
     around.close()
 
 
+@pytest.mark.long
 def test_the_card_of_a_model_opens_for_who_is_logged_in(page: Page, dashboards: Dashboards, stranger: Page) -> None:
     with page.context.expect_page() as opened:
         page.get_by_role("link", name="card, page of Reschedule v2").click()
@@ -296,6 +303,7 @@ def test_a_stranger_gets_no_notebook(dashboards: Dashboards, stranger: Page) -> 
     expect(stranger).to_have_url(re.compile("/login"))
 
 
+@pytest.mark.long
 def test_a_phone_shows_all_of_it(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     expect(page.get_by_role("heading", name="Reschedule")).to_be_visible()

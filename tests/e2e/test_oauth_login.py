@@ -68,6 +68,7 @@ def test_a_coach_logs_in_elsewhere_and_leaves_again(dashboards: Dashboards, stra
     expect(stranger.get_by_role("alert")).to_have_text(re.compile("Your login has ended"))
 
 
+@pytest.mark.long
 def test_a_stranger_is_told_who_they_are_and_what_lets_them_in(dashboards: Dashboards, stranger: Page) -> None:
     with stranger.expect_response("**/oauth?code=*") as answer:
         choose(stranger, dashboards, "Stranger")
@@ -81,6 +82,7 @@ def test_a_stranger_is_told_who_they_are_and_what_lets_them_in(dashboards: Dashb
     expect(stranger).to_have_url(re.compile("/login"))
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("account", ["Unconfirmed", "Password"])
 def test_neither_an_unconfirmed_address_nor_somebody_with_a_password_gets_in(
     dashboards: Dashboards, stranger: Page, account: str
@@ -96,11 +98,13 @@ def test_neither_an_unconfirmed_address_nor_somebody_with_a_password_gets_in(
     expect(stranger).to_have_url(re.compile("/login"))
 
 
+@pytest.mark.long
 def test_admin_gets_in_where_the_provider_is_away(dashboards: Dashboards, stranger: Page) -> None:
     log_in(stranger, dashboards, "admin", dashboards.password)
     expect(stranger).to_have_url(dashboards.address + "/overview")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("query", "status"),
     [
@@ -125,6 +129,7 @@ def test_an_answer_that_nobody_asked_for_is_refused(
     assert not [cookie for cookie in stranger.context.cookies() if cookie["name"] == "user"]
 
 
+@pytest.mark.long
 def test_a_code_that_the_provider_does_not_know_lets_nobody_in(dashboards: Dashboards, stranger: Page) -> None:
     stranger.goto(dashboards.address + "/oauth")
     state = re.search("state=([^&]+)", stranger.url)

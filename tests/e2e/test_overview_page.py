@@ -68,6 +68,7 @@ def test_a_morning(dashboards: Dashboards, page: Page, records: Records) -> None
     expect(tiles).to_be_hidden()
 
 
+@pytest.mark.long
 def test_nothing_sticks_out_and_all_can_be_read(page: Page, records: Records) -> None:
     book(records, str(tutor_id(XSS)), 20, 0.6, student="x" * 255)
     expect(page.get_by_role("link", name="Next not yet handled")).to_be_visible()

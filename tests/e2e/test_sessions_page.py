@@ -77,6 +77,7 @@ def test_the_riskiest_of_tomorrow_is_reminded_and_all_see_it(
     other.close()
 
 
+@pytest.mark.long
 def test_a_session_that_goes_while_somebody_acts_is_not_mistaken_for_another(
     dashboards: Dashboards, page: Page, booked: dict[str, uuid.UUID]
 ) -> None:
@@ -106,6 +107,7 @@ def test_a_session_that_goes_while_somebody_acts_is_not_mistaken_for_another(
     expect(send).to_be_hidden()
 
 
+@pytest.mark.long
 def test_a_hostile_student_is_only_text_and_is_given_to_another(
     dashboards: Dashboards, page: Page, booked: dict[str, uuid.UUID]
 ) -> None:
@@ -147,6 +149,7 @@ def test_the_slider_marks_whom_to_call_and_counts(page: Page, booked: dict[str, 
     expect(row_of(page, booked["Yan"]).locator("td .text").last).to_have_text("To call: 2")
 
 
+@pytest.mark.long
 def test_walking_on_until_none_is_left(dashboards: Dashboards, page: Page, booked: dict[str, uuid.UUID]) -> None:
     page.goto(f"{dashboards.address}/sessions?risk=high&days=2&handled=no")
     expect(shown_students(page)).to_have_text(["Zoe", XSS])
@@ -167,6 +170,7 @@ def test_walking_on_until_none_is_left(dashboards: Dashboards, page: Page, booke
     expect(page.get_by_role("status").filter(has_text="None is left")).to_be_visible()
 
 
+@pytest.mark.long
 def test_an_address_leads_to_its_session_and_follows_the_filters(
     dashboards: Dashboards, page: Page, booked: dict[str, uuid.UUID]
 ) -> None:
@@ -192,6 +196,7 @@ def test_an_address_leads_to_its_session_and_follows_the_filters(
     assert page.evaluate("window.hacked") is None
 
 
+@pytest.mark.long
 def test_predicted_anew_one_and_all(dashboards: Dashboards, page: Page, booked: dict[str, uuid.UUID]) -> None:
     # No model serves, so the rule answers: 0.1 for tutors without a session that is over
     page.get_by_role("button", name="Predict anew").click()
@@ -232,6 +237,7 @@ def test_a_coach_acts_by_name_and_a_viewer_does_not(
     assert [tuple(deed) for deed in done] == [("note", "person carl")]
 
 
+@pytest.mark.long
 def test_nothing_ahead_and_nothing_predicted(dashboards: Dashboards, page: Page) -> None:
     with dashboards.engine.begin() as connection:
         connection.execute(text("DELETE FROM session_reschedule_predictions"))
@@ -243,6 +249,7 @@ def test_nothing_ahead_and_nothing_predicted(dashboards: Dashboards, page: Page)
     expect(page.get_by_role("table")).to_be_hidden()
 
 
+@pytest.mark.long
 def test_nothing_sticks_out_and_all_can_be_read(page: Page, booked: dict[str, uuid.UUID]) -> None:
     row_of(page, booked["Zoe"]).get_by_role("button", name="Remind").click()
     expect(page.get_by_role("button", name="Send reminder")).to_be_visible()

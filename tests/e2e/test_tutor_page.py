@@ -107,6 +107,7 @@ def test_a_coach_looks_and_records_a_call(dashboards: Dashboards, page: Page, re
     expect(deed).to_have_count(1)
 
 
+@pytest.mark.long
 def test_what_was_done_about_a_session_stands_with_its_outcome(
     dashboards: Dashboards, page: Page, records: Records, now: datetime
 ) -> None:
@@ -130,6 +131,7 @@ def test_a_viewer_looks_and_is_told_who_records(dashboards: Dashboards, browser:
         expect(page.get_by_role("button", name="Record the call")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_link_to_nobody_leads_to_the_list_and_repeats_nothing(dashboards: Dashboards, page: Page) -> None:
     for named in (str(uuid.UUID(int=7)), "%FF%00<img src=x onerror='window.hacked=true'>"):
         page.goto(f"{dashboards.address}/tutor?id={named}")
@@ -143,6 +145,7 @@ def test_a_link_to_nobody_leads_to_the_list_and_repeats_nothing(dashboards: Dash
     expect(page).to_have_url(f"{dashboards.address}/tutors")
 
 
+@pytest.mark.long
 def test_a_former_tutor_without_a_session_has_a_page_that_says_so(
     dashboards: Dashboards, page: Page, records: Records
 ) -> None:
@@ -161,6 +164,7 @@ def test_a_former_tutor_without_a_session_has_a_page_that_says_so(
         expect(page.get_by_text(told)).to_be_visible()
 
 
+@pytest.mark.long
 def test_nothing_sticks_out_and_all_can_be_read(
     dashboards: Dashboards, page: Page, records: Records, now: datetime
 ) -> None:

@@ -83,6 +83,7 @@ def test_search_and_risk_filter(page: Page) -> None:
     expect(shown_names(page).first).to_have_text("Bert")
 
 
+@pytest.mark.long
 def test_the_chosen_tutor_in_detail(page: Page) -> None:
     expect(page.get_by_role("heading", name="Alma")).to_be_visible()
 
@@ -102,6 +103,7 @@ def test_the_chosen_tutor_in_detail(page: Page) -> None:
     expect(page.get_by_role("heading", name="Bert", level=1)).to_be_visible()
 
 
+@pytest.mark.long
 def test_bars_of_a_column_are_of_one_scale(dashboards: Dashboards, page: Page) -> None:
     widths = [
         row(page, name).locator(".fill").evaluate("bar => bar.offsetWidth / bar.parentNode.offsetWidth")
@@ -117,6 +119,7 @@ def test_bars_of_a_column_are_of_one_scale(dashboards: Dashboards, page: Page) -
     assert (full, half, mark) == pytest.approx((1, 0.5, 0.19), abs=0.02)
 
 
+@pytest.mark.long
 def test_subjects_and_former_tutors(dashboards: Dashboards, page: Page) -> None:
     with dashboards.engine.begin() as connection:
         connection.execute(text("UPDATE tutors SET is_active = false WHERE name = 'Other 11'"))
@@ -172,6 +175,7 @@ def test_a_hostile_name_is_only_text(page: Page) -> None:
     expect(page.locator("img[src=x]")).to_have_count(0)
 
 
+@pytest.mark.long
 def test_a_link_opens_at_its_tutor(dashboards: Dashboards, page: Page) -> None:
     # the 12 others follow Alma, Bert and Eve by their rates of 1 in 100 to 111 sessions, so 08 is the twelfth
     page.goto(f"{dashboards.address}/tutors?tutor={tutor_id('Other 08')}")
@@ -184,6 +188,7 @@ def test_a_link_opens_at_its_tutor(dashboards: Dashboards, page: Page) -> None:
     expect(page.get_by_role("heading", name="Other 09")).to_be_visible()
 
 
+@pytest.mark.long
 def test_a_link_to_nobody_shows_all_and_repeats_nothing(dashboards: Dashboards, page: Page) -> None:
     notice = page.get_by_role("alert").filter(has_text="The tutor of this link is not here")
     for named in (str(uuid.UUID(int=7)), "%FF%00<img src=x onerror='window.hacked=true'>"):
