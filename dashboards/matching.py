@@ -30,7 +30,6 @@ from dashboards.views.match_cards import (
     show_tutor,
 )
 from dashboards.views.notices import Notice
-from dashboards.visitor import read_visitor
 from scoring.match_people import (
     Lesson,
     StudentCard,
@@ -167,7 +166,7 @@ class _MatchingPage:
         self._lost.visible = self._lost.visible or self._is_lost(student, tutor, lesson)
         self._ranking = self._rank(model, student, tutor)
         left_out = self._ranking.left_out if self._ranking else ()
-        self._missing.follow(model, student, left_out, read_visitor(self._engine).actor)
+        self._missing.follow(model, student, left_out, self._page.visitor.actor)
         self._group.load()
         self._load_students(student, model)
         self._load_tutors(tutor, current)

@@ -38,7 +38,6 @@ from dashboards.views.model_weeks import (
     render_windows,
 )
 from dashboards.views.model_words import ROWS, TITLES
-from dashboards.visitor import read_visitor
 from modelling.bands import Bands
 from modelling.decisions import Decision, list_decisions
 from modelling.store import ModelRow
@@ -118,7 +117,7 @@ class _ModelsPage:
     def _load(self) -> None:
         target, context = self._target.value, self._context
         found = context.live.share(READS[target])
-        visitor = read_visitor(self._engine)
+        visitor = self._page.visitor
         now = datetime.now(UTC)
         update_html(self._tools, render_tools(target, context.settings))
         update_html(self._head, render_head(target, found.models, found.change, found.run, now, context.zone))

@@ -26,7 +26,7 @@ from dashboards.styles import read_style
 from dashboards.theme import FAVICON, LOOK_SCRIPT, THEME
 from dashboards.views.cards import spread
 from dashboards.views.notices import NOT_MADE, show_notice
-from dashboards.visitor import EndedLoginError, leave_page, read_visitor, require_role
+from dashboards.visitor import EndedLoginError, Visitor, leave_page, read_visitor, require_role
 from records.engine import explain_outage
 from tqs.errors import TqsError
 
@@ -40,8 +40,11 @@ class LivePage:
     """A page that reads the records when it opens, when it is used and when `live` says so.
 
     `load` reads and shows; where it fails the page keeps what it showed, says why in a banner, and takes the
-    banner away when a later `load` succeeds. `refreshing` is true while it runs.
+    banner away when a later `load` succeeds. `refreshing` is true while it runs, and `visitor` is who it is for, as the
+    records had them just before.
     """
+
+    visitor: Visitor
 
     def __init__(self, context: Context, load: Callable[[], None]) -> None:
         self.refreshing = False
@@ -202,8 +205,8 @@ class LivePage:
         rounds, self._loaded = self._context.live.rounds, -1
         try:
             with explain_outage(self._context.engine):
-                visitor = read_visitor(self._context.engine)
-                update_html(self._bar, render_bar(self._here, visitor.name, visitor.role))
+                self.visitor = read_visitor(self._context.engine)
+                update_html(self._bar, render_bar(self._here, self.visitor.name, self.visitor.role))
                 self._load()
         except EndedLoginError:
             leave_page()

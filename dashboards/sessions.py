@@ -24,7 +24,6 @@ from dashboards.styles import read_style
 from dashboards.views.cards import show_card, show_side_by_side, spread
 from dashboards.views.notices import NO_SESSION_MATCHES, NO_SESSIONS, NOT_PREDICTED, Notice, show_notice, update_notice
 from dashboards.views.session_table import ACTED, SESSION_COLUMNS, show_session_rows
-from dashboards.visitor import read_visitor
 from modelling.fallback import RULE_VERSION
 from scoring.call_plan import CallPlan
 from scoring.models import ServedModel
@@ -164,7 +163,7 @@ class _SessionsPage:
     def _load(self) -> None:
         if not self._own:
             self._reads.forget()
-        visitor = read_visitor(self._engine)
+        visitor = self._page.visitor
         may_act = visitor.may_act_as("coach")
         if self._walking:
             self._walk()

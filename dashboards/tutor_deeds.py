@@ -16,7 +16,6 @@ from dashboards.page import LivePage
 from dashboards.paged import Paged
 from dashboards.views.cards import spread
 from dashboards.views.intervention_list import render_interventions
-from dashboards.visitor import read_visitor
 from scoring.interventions import LONGEST_NOTE, ListedIntervention, intervene_tutor
 from tqs.errors import QueryError
 
@@ -55,7 +54,7 @@ class TutorDeeds:
 
     def show(self, deeds: list[ListedIntervention], zone: str) -> None:
         """Show what was done, and the form to whom it is for."""
-        visitor = read_visitor(self._engine)
+        visitor = self._page.visitor
         self._form.visible = visitor.may_act_as(ROLE)
         self._refusal.visible = not self._form.visible
         refused = f"You are logged in as {visitor.role}; a {ROLE} records calls and notes here."
