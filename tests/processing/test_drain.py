@@ -240,7 +240,7 @@ def test_models_that_cannot_be_read_are_no_sessions_error(plant: Plant, monkeypa
         raise ValueError("no model")
 
     with monkeypatch.context() as patch:
-        patch.setattr("processing.models.load_served_model", fail)
+        patch.setattr("scoring.current_models.load_served_model", fail)
         for _ in range(5):
             with pytest.raises(ValueError, match="no model"):
                 plant.drain()
