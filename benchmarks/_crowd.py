@@ -15,6 +15,7 @@ from benchmarks._visitors import Visitor, log_in
 PAUSE_S: Final = 5.0  # between two uses of a page, on average
 STAY_S: Final = 120.0  # on a page, on average
 LOOK_S: Final = 1.0
+FILTERS: Final = 0.3  # of what is done
 
 
 @dataclass
@@ -54,12 +55,12 @@ async def _come_and_go(
     address: str, cookie: str, pages: Sequence[str], number: int, until: float, crowd: Crowd
 ) -> None:
     random = Random(number)  # noqa: S311  # when somebody does something is no secret
-    await asyncio.sleep(min(random.uniform(0, STAY_S), (until - time.monotonic()) / 3))
+    await asyncio.sleep(random.uniform(0, min(STAY_S, (until - time.monotonic()) / 3)))
     while time.monotonic() < until:
         leaves = min(until, time.monotonic() + random.uniform(0.5, 1.5) * STAY_S)
         async with Visitor(address, cookie, random.choice(pages)) as visitor:
             while time.monotonic() < leaves:
-                crowd.waits.append(await visitor.use())
+                crowd.waits.append(await (visitor.filter() if random.random() < FILTERS else visitor.use()))
                 await visitor.wait(random.uniform(0.5, 1.5) * PAUSE_S)
 
 

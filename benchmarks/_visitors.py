@@ -20,6 +20,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 PATIENCE_S: Final = 60.0
+LETTERS: Final = "hiknstuy"  # none that every name has by its e-mail address
 _TOKEN: Final = re.compile(r'"token":\s*"([^"]+)"')
 _READY: Final = {
     "kind": "MessageSent",
@@ -48,6 +49,7 @@ class Visitor:
         self._numbers = itertools.count(1)
         self._random = Random()  # noqa: S311  # what a visitor does next is no secret
         self._pages = itertools.cycle(range(1, 6))
+        self._letter, self._high = "", False
         self.opened_s = 0.0
 
     async def __aenter__(self) -> Self:
@@ -72,7 +74,8 @@ class Visitor:
         self._ear = asyncio.create_task(self._listen())
         await self._read("ACK")
         await self._send("PULL-DOC-REQ", {})
-        self._table = _find_table((await self._read("PULL-DOC-REPLY"))["doc"])
+        document = (await self._read("PULL-DOC-REPLY"))["doc"]
+        self._table, self._search, self._risk = _find_table(document), _find_search(document), _find_risk(document)
         await self._send("PATCH-DOC", {"events": [_READY]})
         await self._read("OK")
         self.opened_s = time.perf_counter() - started
@@ -92,10 +95,23 @@ class Visitor:
             keys = [one["key"] for one in table["columns"] if one.get("sortable") and one["key"] != table["sort"]["by"]]
             change = ("sort", {"by": self._random.choice(keys), "order": self._random.choice(["asc", "desc"])})
         table[change[0]] = change[1]
+        return await self._change(table["id"], *change)
+
+    async def filter(self) -> float:
+        """Search for another letter, or list those of high risk, or all again; the seconds until the rows are there."""
+        if self._random.random() < 0.7:
+            letter = self._random.choice([one for one in LETTERS if one != self._letter])
+            self._letter = letter
+            return await self._change(self._search, "value_input", letter)
+        self._high = not self._high
+        return await self._change(self._risk["id"], "value", self._risk["options"][int(self._high)])
+
+    async def _change(self, model: str, attribute: str, value: Any) -> float:
         started = time.perf_counter()
-        await self._send("PATCH-DOC", {"events": [_change(table["id"], *change)]})
-        while not self._take_rows(await self._read("PATCH-DOC")):
-            pass
+        await self._send("PATCH-DOC", {"events": [_change(model, attribute, value)]})
+        async with asyncio.timeout(PATIENCE_S):
+            while not self._take_rows(await self._read("PATCH-DOC")):
+                pass
         return time.perf_counter() - started
 
     async def wait(self, seconds: float) -> None:
@@ -108,11 +124,11 @@ class Visitor:
                 return
 
     def _take_rows(self, content: Mapping[str, Any]) -> bool:
-        """Follow what a patch changes of the table; whether it changes its rows."""
+        """Follow what a patch changes of the table; whether it changes its rows, or how many there are."""
         found = False
         for event in content.get("events", ()):
             if event.get("kind") == "ModelChanged" and event["model"]["id"] == self._table["id"]:
-                found |= event["attr"] == "rows"
+                found |= event["attr"] in ("rows", "total")
                 self._table[event["attr"]] = event["new"] if event["attr"] == "page" else self._table.get(event["attr"])
         return found
 
@@ -163,6 +179,23 @@ def _find_table(document: Any) -> dict[str, Any]:
                 "sort": _plain(attributes["sort"]),
             }
     raise LookupError("the page has no table")
+
+
+def _find_search(document: Any) -> str:
+    """The id of what holds the text of the first search."""
+    for one in _walk(document):
+        if str(one.get("attributes", {}).get("label", "")).startswith("Search"):
+            return str(one["id"])
+    raise LookupError("the page has no search")
+
+
+def _find_risk(document: Any) -> dict[str, Any]:
+    """The id of what holds the risk that is listed, with its options: all first, then high."""
+    for one in _walk(document):
+        options = one.get("attributes", {}).get("options", [])
+        if len(options) > 1 and str(options[1]).startswith("High"):
+            return {"id": one["id"], "options": options}
+    raise LookupError("the page lists no risks")
 
 
 def _walk(value: Any) -> Iterator[dict[str, Any]]:

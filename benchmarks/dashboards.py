@@ -84,8 +84,9 @@ async def measure_interactions(server: Server, size: str) -> list[Row]:
     for name in WITH_TABLES:
         async with Visitor(server.address, cookie, name) as visitor:
             await visitor.use()
-            taken = [await visitor.use() for _ in range(INTERACTIONS)]
-        rows.append(_row(f"{name}: turn a page or sort, {size}, p95", 1e3 * _p95(taken), INTERACTION_MS, 1.0))
+            for what, do in (("turn a page or sort", visitor.use), ("filter", visitor.filter)):
+                taken = [await do() for _ in range(INTERACTIONS)]
+                rows.append(_row(f"{name}: {what}, {size}, p95", 1e3 * _p95(taken), INTERACTION_MS, 1.0))
     return rows
 
 

@@ -67,11 +67,9 @@ class DeedForm:
         )
         self._send = pmui.Button(label="Send", variant="contained", size="small", margin=0, on_click=self._do)
         cancel = pmui.Button(label="Cancel", variant="text", size="small", margin=0, on_click=lambda _: self.close())
-        self._form = pn.Column(
-            self._hint,
-            self._tutor,
-            self._note,
-            pn.Row(self._send, cancel, margin=0, stylesheets=[":host { gap: 8px; }"]),
+        buttons = pn.Row(self._send, cancel, margin=0, stylesheets=[":host { gap: 8px; }"])
+        self._fields = [self._hint, self._tutor, self._note, buttons]
+        self._form = pn.Column(  # gets its fields when it first opens: they are a tenth of what opening the page takes
             visible=False,
             margin=(0, 18, 14, 18),
             sizing_mode="stretch_width",
@@ -112,6 +110,7 @@ class DeedForm:
         self._tutor.visible = kind == "reassign"
         self._note.label = "Note" if kind == "note" else "Note (optional)"
         self._send.label = DEEDS[kind].send
+        self._form.objects = self._fields
         self._form.visible = True
         for name, button in self._buttons.items():
             button.variant = "contained" if name == kind else "outlined"

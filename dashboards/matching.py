@@ -29,7 +29,7 @@ from dashboards.views.match_cards import (
     show_student,
     show_tutor,
 )
-from dashboards.views.notices import Notice
+from dashboards.views.notices import Notice, show_astray
 from scoring.match_people import (
     Lesson,
     StudentCard,
@@ -72,14 +72,8 @@ class _MatchingPage:
         self._ranking: Ranking | None = None
         pn.state.curdoc.js_on_event(DocumentReady, CustomJS(code=GO_BACK))
         self._location = pn.state.location
-        self._lost = pmui.Alert(
-            severity="info",
-            visible=False,
-            closeable=True,
-            sizing_mode="stretch_width",
-            margin=0,
-            title="Somebody is not here",
-            object="Whom you or a link chose was removed since, or the link is damaged. Choose below.",
+        self._lost = show_astray(
+            "Somebody", "Whom you or a link chose was removed since, or the link is damaged. Choose below."
         )
         self._rule = pmui.Alert(severity="info", visible=False, sizing_mode="stretch_width", margin=0, object="")
         self._unmatched = pmui.Checkbox(

@@ -16,7 +16,6 @@ from dashboards.html import show_html, update_html
 from dashboards.page import LivePage
 from dashboards.views.actors import name_actor
 from dashboards.views.cards import frame, spread
-from dashboards.visitor import read_visitor
 from scoring.interventions import MAX_LIMIT, ListedIntervention, intervene, list_interventions
 from scoring.match_people import Lesson, TutorCard
 
@@ -89,7 +88,7 @@ class LessonPanel:
 
     def _show_deed(self, lesson: Lesson, tutor: TutorCard | None) -> None:
         another = tutor is not None and tutor.id != lesson.tutor_id
-        may = read_visitor(self._context.engine).may_act_as("coach")
+        may = self._page.visitor.may_act_as("coach")
         if not may:
             label = "Recording a reassignment takes the role coach"
         elif tutor is None or not another:
@@ -132,9 +131,8 @@ class LessonPanel:
 
     def _ask(self, *, asked: bool) -> None:
         self._asked = asked
-        lesson = self._lesson
-        if lesson is not None:
-            self._page.attempt(lambda: self._show_deed(lesson, self._tutor))
+        if self._lesson is not None:
+            self._show_deed(self._lesson, self._tutor)
 
 
 def _key(tutor: TutorCard) -> str:

@@ -22,7 +22,15 @@ from dashboards.session_filters import SessionFilters
 from dashboards.session_reads import SessionReads
 from dashboards.styles import read_style
 from dashboards.views.cards import show_card, show_side_by_side, spread
-from dashboards.views.notices import NO_SESSION_MATCHES, NO_SESSIONS, NOT_PREDICTED, Notice, show_notice, update_notice
+from dashboards.views.notices import (
+    NO_SESSION_MATCHES,
+    NO_SESSIONS,
+    NOT_PREDICTED,
+    Notice,
+    show_astray,
+    show_notice,
+    update_notice,
+)
 from dashboards.views.session_table import ACTED, SESSION_COLUMNS, show_session_rows
 from modelling.fallback import RULE_VERSION
 from scoring.call_plan import CallPlan
@@ -65,7 +73,9 @@ class _SessionsPage:
             sizing_mode="stretch_width",
             margin=0,
         )
-        self._astray = pmui.Alert(severity="info", visible=False, closeable=True, sizing_mode="stretch_width", margin=0)
+        self._astray = show_astray(
+            "The session of this link", "It was removed since, or the link is damaged. Below are the sessions ahead."
+        )
         self._notice, self._no_match = show_notice(), show_notice()
         self._calls = CallCard(context, self._refresh)
         self._next = pmui.Button(
@@ -111,7 +121,7 @@ class _SessionsPage:
         try:
             self._chosen, self._turning = UUID(linked), True
         except ValueError:  # it may hold whatever somebody put into it, and is not repeated
-            self._say_astray()
+            self._astray.visible = True
 
     def _sort(self, event: Any) -> None:
         self._filters.sort = event.new
@@ -212,7 +222,7 @@ class _SessionsPage:
         session = find_session(self._engine, self._context.models, self._chosen)
         if session is None:
             self._chosen = None
-            self._say_astray()
+            self._astray.visible = True
         return session
 
     def _find_default(self, page: SessionPage) -> SessionDetail | None:
@@ -241,13 +251,6 @@ class _SessionsPage:
 
     def _query(self, page: int = 0) -> UpcomingQuery:
         return self._filters.query(PAGE_SIZE, page * PAGE_SIZE)
-
-    def _say_astray(self) -> None:
-        self._astray.param.update(
-            visible=True,
-            title="The session of this link is not here",
-            object="It was removed since, or the link is damaged. Below are the sessions ahead.",
-        )
 
     def _say_missing(self, page: SessionPage, plan: CallPlan) -> None:
         notice: Notice | None = None

@@ -19,7 +19,7 @@ from dashboards.html import show_html, update_html
 from dashboards.page import LivePage
 from dashboards.tutor_filters import TutorFilters
 from dashboards.views.cards import frame, show_card, show_side_by_side, spread
-from dashboards.views.notices import NO_MATCH, find_missing, show_notice, update_notice
+from dashboards.views.notices import NO_MATCH, find_missing, show_astray, show_notice, update_notice
 from dashboards.views.rate_charts import (
     draw_rate_distribution,
     draw_rate_history,
@@ -67,14 +67,8 @@ class _TutorsPage:
         self._prior: RatePrior | None = None
         self._chosen = ""
         self._linked = read_word(LINKED)
-        self._astray = pmui.Alert(
-            severity="info",
-            visible=False,
-            closeable=True,
-            sizing_mode="stretch_width",
-            margin=0,
-            title="The tutor of this link is not here",
-            object="The tutor was removed since, or the link is damaged. Below are all tutors.",
+        self._astray = show_astray(
+            "The tutor of this link", "The tutor was removed since, or the link is damaged. Below are all tutors."
         )
         self._tiles = show_tiles()
         self._notice = show_notice()

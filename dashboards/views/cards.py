@@ -15,10 +15,10 @@ from dashboards.styles import read_style
 def show_card(title: str, *content: Any, note: str = "", controls: Sequence[Any] = ()) -> pn.Column:
     """A card with a title, and what it holds; `controls` stand beside the title, or below it where that is narrow."""
     words = Markup("<h2>{}</h2><p>{}</p>").format(title, note) if note else Markup("<h2>{}</h2>").format(title)
-    head = spread(
-        show_html(words, style="card_head"), spread(*controls), margin=(14, 18, 10, 18), sizing_mode="stretch_width"
-    )
-    return frame(head, *content)
+    layout: dict[str, Any] = {"margin": (14, 18, 10, 18), "sizing_mode": "stretch_width"}
+    if not controls:
+        return frame(show_html(words, style="card_head", **layout), *content)
+    return frame(spread(show_html(words, style="card_head"), spread(*controls), **layout), *content)
 
 
 def spread(*items: Any, **layout: Any) -> pn.Row:

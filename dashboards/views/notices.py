@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import panel as pn
+import panel_material_ui as pmui
 from markupsafe import Markup
 
 from dashboards.html import EMPTY, show_html, update_html
@@ -37,6 +38,19 @@ def update_notice(pane: pn.pane.HTML, notice: Notice | None) -> None:
     """Let the card say `notice`, or take it away."""
     pane.visible = notice is not None
     update_html(pane, EMPTY if notice is None else render_notice(notice))
+
+
+def show_astray(what: str, text: str) -> pmui.Alert:
+    """Says, once it is made visible, that `what` of the page's address is not here, until it is closed."""
+    return pmui.Alert(
+        severity="info",
+        visible=False,
+        closeable=True,
+        sizing_mode="stretch_width",
+        margin=0,
+        title=f"{what} is not here",
+        object=text,
+    )
 
 
 def render_notice(notice: Notice) -> Markup:

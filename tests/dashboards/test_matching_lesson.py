@@ -26,15 +26,14 @@ XAVER, YVES = (
 class Page:
     """Lets whoever clicks do it, and loads."""
 
+    visitor = Visitor("cara", "coach")
+
     def __init__(self, load: Callable[[], None]) -> None:
         self._load = load
 
     def act(self, _role: str, do: Callable[[str], str]) -> None:
         do("person cara")
         self._load()
-
-    def attempt(self, do: Callable[[], None]) -> None:
-        do()
 
 
 def test_a_second_click_is_no_yes_and_what_is_recorded_is_not_offered_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,7 +47,6 @@ def test_a_second_click_is_no_yes_and_what_is_recorded_is_not_offered_again(monk
 
     monkeypatch.setattr(matching_lesson, "intervene", intervene)
     monkeypatch.setattr(matching_lesson, "list_interventions", lambda *_args, **_more: list(done))
-    monkeypatch.setattr(matching_lesson, "read_visitor", lambda _engine: Visitor("cara", "coach"))
     panel = LessonPanel(cast(Any, SimpleNamespace(engine=None, zone="UTC")))
     panel.follow(cast(Any, Page(lambda: panel.show(LESSON, XAVER))))
     panel.show(LESSON, XAVER)

@@ -196,6 +196,21 @@ def test_an_admin_rolls_a_model_back_and_says_why(page: Page, dashboards: Dashbo
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("no_mlflow")
+def test_an_admin_lets_a_model_serve_that_never_did(page: Page, dashboards: Dashboards) -> None:
+    _save(dashboards, "reschedule", None)
+    page.get_by_role("button", name="Let v3 serve …").click()
+    page.get_by_label("Why?").fill("Looked at by hand.")
+    page.get_by_role("button", name="Let v3 serve", exact=True).click()
+    expect(page.locator(".flag")).to_contain_text("v3 serves")
+    expect(page.get_by_text("v3 serves reschedule; before it was v1.")).to_be_visible()
+    expect(page.get_by_role("button", name="Roll back to v1 …")).to_be_visible()
+    decision = list_decisions(dashboards.engine, "reschedule")[0]
+    assert (decision.decision, decision.version, decision.champion_before) == ("promoted", "v3", "v1")
+    assert (decision.actor, decision.reason) == ("person admin", "Looked at by hand.")
+
+
+@pytest.mark.long
 def test_who_was_forestalled_changes_nothing_and_keeps_what_was_typed(page: Page, dashboards: Dashboards) -> None:
     _save(dashboards, "reschedule", None)
     page.get_by_role("button", name="Let v3 serve …").click()
