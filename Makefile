@@ -23,10 +23,14 @@ demo: setup
 	$(BIN)/tqs score
 	$(BIN)/tqs up
 
-test: setup lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long" tests
+IN_TWO = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
+test: setup lint
+	$(IN_TWO) -m "not long and not second_server" tests
+
+# A second server is one that TQS_TEST_DATABASE_URL names.
 test-long: setup
+	$(if $(TQS_TEST_DATABASE_URL),$(IN_TWO) -m "second_server and not long" tests)
 	$(BIN)/python -m pytest -m long --timeout 3000 tests
 
 lint: setup

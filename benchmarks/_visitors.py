@@ -20,7 +20,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 PATIENCE_S: Final = 60.0
-LETTERS: Final = "hiknstuy"  # none that every name has by its e-mail address
+LETTERS: Final = "hiknstuy"  # which some names have and others have not
 _TOKEN: Final = re.compile(r'"token":\s*"([^"]+)"')
 _READY: Final = {
     "kind": "MessageSent",
@@ -49,7 +49,7 @@ class Visitor:
         self._numbers = itertools.count(1)
         self._random = Random()  # noqa: S311  # what a visitor does next is no secret
         self._pages = itertools.cycle(range(1, 6))
-        self._letter, self._high = "", False
+        self._letter = ""
         self.opened_s = 0.0
 
     async def __aenter__(self) -> Self:
@@ -75,7 +75,7 @@ class Visitor:
         await self._read("ACK")
         await self._send("PULL-DOC-REQ", {})
         document = (await self._read("PULL-DOC-REPLY"))["doc"]
-        self._table, self._search, self._risk = _find_table(document), _find_search(document), _find_risk(document)
+        self._table, self._search = _find_table(document), _find_search(document)
         await self._send("PATCH-DOC", {"events": [_READY]})
         await self._read("OK")
         self.opened_s = time.perf_counter() - started
@@ -98,13 +98,9 @@ class Visitor:
         return await self._change(table["id"], *change)
 
     async def filter(self) -> float:
-        """Search for another letter, or list those of high risk, or all again; the seconds until the rows are there."""
-        if self._random.random() < 0.7:
-            letter = self._random.choice([one for one in LETTERS if one != self._letter])
-            self._letter = letter
-            return await self._change(self._search, "value_input", letter)
-        self._high = not self._high
-        return await self._change(self._risk["id"], "value", self._risk["options"][int(self._high)])
+        """Search for another letter; the seconds until the rows are there."""
+        self._letter = self._random.choice([one for one in LETTERS if one != self._letter])
+        return await self._change(self._search, "value_input", self._letter)
 
     async def _change(self, model: str, attribute: str, value: Any) -> float:
         started = time.perf_counter()
@@ -187,15 +183,6 @@ def _find_search(document: Any) -> str:
         if str(one.get("attributes", {}).get("label", "")).startswith("Search"):
             return str(one["id"])
     raise LookupError("the page has no search")
-
-
-def _find_risk(document: Any) -> dict[str, Any]:
-    """The id of what holds the risk that is listed, with its options: all first, then high."""
-    for one in _walk(document):
-        options = one.get("attributes", {}).get("options", [])
-        if len(options) > 1 and str(options[1]).startswith("High"):
-            return {"id": one["id"], "options": options}
-    raise LookupError("the page lists no risks")
 
 
 def _walk(value: Any) -> Iterator[dict[str, Any]]:

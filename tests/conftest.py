@@ -45,6 +45,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(
                 f"{item.nodeid}: `server_url` is defined anew; name the folder in ONE_SERVER instead"
             )
+    for item in items:
+        if _round(item) == "server":
+            item.add_marker("second_server")
     folder = Path(__file__).parent
 
     def name(item: pytest.Item) -> str:

@@ -34,7 +34,7 @@ def test_the_addresses_are_of_all_pages(company: Company) -> None:
     assert {address.partition("?")[0] for address in company.addresses} >= set(SHOWN)
 
 
-@pytest.mark.parametrize("look", ["light", "dark"])
+@pytest.mark.parametrize("look", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_no_page_shuts_anybody_out(dashboards: Dashboards, company: Company, page: Page, look: Look) -> None:
     page.goto(f"{dashboards.address}/cards/match/v1")
     page.emulate_media(color_scheme=look)

@@ -58,6 +58,7 @@ def test_made_up_requests(populated: tuple[str, str, Engine], tmp_path: Path, re
     assert report["operations"]["tested"] == report["operations"]["total"] >= 30
 
 
+@pytest.mark.long
 def test_made_up_requests_about_people_and_sessions_there_are(
     populated: tuple[str, str, Engine], tmp_path: Path, record_property: Count
 ) -> None:

@@ -111,6 +111,7 @@ def test_a_planted_leak_ends_the_notebook_with_its_reason_recorded_and_no_champi
     assert "Train a model" in ran.html.read_text()
 
 
+@pytest.mark.long
 def test_a_lab_book_that_fails_takes_no_promotion_back(home, engine):
     file = home / "table.parquet"
     write_snapshot(engine, "reschedule", file)

@@ -1,0 +1,29 @@
+"""25 people at once for five minutes, of a company of 10,000 tutors and a million sessions, while sessions come in."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+from pathlib import Path
+
+import pytest
+
+from benchmarks._crowd import visit
+from benchmarks._dashboards import found_company, serving
+from benchmarks._server import temporary_engine
+from benchmarks.dashboards import CROWD_MS, GROWTH, PEOPLE, WITH_TABLES, posting
+
+SECONDS = 300.0
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1200)
+def test_many_people_at_once_wait_little_and_memory_stays_flat(tmp_path: Path) -> None:
+    with temporary_engine() as engine:
+        found_company(engine)
+        with serving(engine, tmp_path / "home") as server, posting(engine, tmp_path / "home"):
+            crowd = asyncio.run(visit(server, SECONDS, people=PEOPLE, pages=WITH_TABLES))
+
+    assert len(crowd.waits) > 0.5 * PEOPLE * SECONDS / 5  # one in five seconds at least, most of the time
+    assert statistics.quantiles(crowd.waits, n=20)[-1] <= CROWD_MS / 1000
+    assert crowd.memory_after <= GROWTH * crowd.memory_before
