@@ -20,9 +20,9 @@ FILTERS: Final = 0.3  # of what is done
 
 @dataclass
 class Crowd:
-    """How long each use took, and the server's memory in MB: the least once settled, and the least at the end.
+    """How long each use took, and the server's memory in MB: the least of the middle fifth and of the last one.
 
-    The least of a stretch, so that a page that is just being made does not count.
+    By the middle all have come, and many gone; the least, so that a page that is just being made does not count.
     """
 
     seconds: float
@@ -32,7 +32,7 @@ class Crowd:
     @property
     def memory_before(self) -> float:
         part = max(len(self.memory) // 5, 1)
-        return min(self.memory[part : 2 * part] or self.memory)
+        return min(self.memory[2 * part : 3 * part] or self.memory)
 
     @property
     def memory_after(self) -> float:
