@@ -34,6 +34,7 @@ from dashboards.overview import show_overview_page
 from dashboards.page import show_failure
 from dashboards.password_file import derive_cookie_secret, ensure_password
 from dashboards.plain_page import NothingHere, write_error_page
+from dashboards.queue_page import queue_route
 from dashboards.sessions import show_sessions_page
 from dashboards.theme import follow_look
 from dashboards.tutor import show_tutor_page
@@ -137,6 +138,7 @@ def create_server(context: Context, refusals: RefusalLog) -> Any:
                 ("/", RedirectHandler, {"url": f"/{FIRST_PAGE}", "permanent": False}),
                 *routes(settings.home),
                 card_route(context.engine),
+                queue_route(context.engine, context.zone),
             ],
         )
     except OSError as error:

@@ -10,6 +10,7 @@ from typing import Final
 from markupsafe import Markup
 
 from dashboards.formats import format_count, format_time
+from dashboards.html import EMPTY
 from dashboards.views.model_words import TITLES
 from modelling.health import ModelHealth
 from processing.upkeep import LONG_WAIT_MINUTES, QueueCounts
@@ -54,8 +55,8 @@ def render_health(system: System, concerns: Sequence[Concern], zone: str, now: d
     lines = Markup("").join(
         Markup("<div><dt>{}</dt><dd>{}</dd></div>").format(name, said)
         for name, said in (
-            ("Sessions", _say_queue(system.queue)),
-            ("Mails", _say_mails(system.failed_mails)),
+            ("Sessions", Markup("<a href=queue>{}</a>{}").format(*_say_queue(system.queue))),
+            ("Mails", Markup("<a href=queue>{}</a>{}").format(*_say_mails(system.failed_mails))),
             ("Predictions", _say_predictions(system.attention, now)),
         )
     )
@@ -173,18 +174,20 @@ def _render_concerns(concerns: Sequence[Concern]) -> Markup:
     return Markup("<ul class=concerns>{}</ul>").format(Markup("").join(items))
 
 
-def _say_queue(queue: QueueCounts) -> Markup | str:
+def _say_queue(queue: QueueCounts) -> tuple[str, Markup]:
+    """What leads to the page of it, and what stands below."""
     if not queue.pending:
-        return "None waits"
+        return "None waits", EMPTY
     said = f"{format_count(queue.pending)} waiting, the oldest for {format_age(queue.oldest_seconds)}"
-    return Markup("{}<small>by hand: <code>tqs process</code></small>").format(said)
+    return said, Markup("<small>by hand: <code>tqs process</code></small>")
 
 
-def _say_mails(failed: Notice | None) -> Markup | str:
+def _say_mails(failed: Notice | None) -> tuple[str, Markup]:
+    """As `_say_queue`."""
     if failed is None:
-        return "None failed"
+        return "None failed", EMPTY
     said = f"{format_count(failed.count)} failed within a day"
-    return Markup("{}<small>once more: <code>tqs process --requeue</code></small>").format(said)
+    return said, Markup("<small>once more: <code>tqs process --requeue</code></small>")
 
 
 def _say_predictions(attention: Attention, now: datetime) -> str:

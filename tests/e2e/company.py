@@ -43,6 +43,7 @@ class Company:
             f"matching?student={self.student}&tutor={self.tutor}",
             "models",
             "cards/match/v1",
+            "queue",
             f"executed/runs/{RUN}/20_train_model.html",
             "nowhere",
         ]

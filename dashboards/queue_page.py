@@ -1,0 +1,103 @@
+"""What waits to be processed and what failed, as a page of its own: where the overview's numbers lead."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any, Final
+
+from markupsafe import Markup
+from sqlalchemy import Engine
+from tornado.web import authenticated
+
+from dashboards.formats import format_count, format_time
+from dashboards.html import EMPTY
+from dashboards.plain_page import PlainHandler, name_sender, render_error, render_plain_page
+from dashboards.views.overview_health import format_age
+from processing.upkeep import FailedSession, QueueCounts, count_queue, list_failed
+from records.engine import explain_outage
+from reports.contents import Notice
+from reports.upkeep import notice_failed_mails
+from tqs.errors import RecordsError
+
+ADDRESS: Final = "queue"
+MOST: Final = 100  # sessions that are listed
+
+
+def queue_route(engine: Engine, zone: str) -> Any:
+    """What the server of the dashboards has to know in order to show the page. zone: of the times on it."""
+    return (f"/{ADDRESS}", _QueueHandler, {"engine": engine, "zone": zone})
+
+
+def render_queue(queue: QueueCounts, failed: Sequence[FailedSession], mails: Notice | None, zone: str) -> Markup:
+    """The page's content. failed: the newest first. mails: those that failed within a day, None where none did."""
+    waiting = "No session waits to be processed."
+    if queue.pending:
+        one = queue.pending == 1
+        waiting = (
+            f"{format_count(queue.pending)} {'session waits' if one else 'sessions wait'} to be processed, the oldest "
+            f"for {format_age(queue.oldest_seconds)}. A processor works them off (tqs up processor), or by hand: "
+            "tqs process."
+        )
+    return Markup(
+        "<article><h1>Queue and mails</h1><p>{}</p><h2>Sessions that could not be processed</h2>{}"
+        "<h2>Mails of the last day that could not be sent</h2>{}</article>"
+    ).format(waiting, _render_failed(failed, zone), _render_mails(mails))
+
+
+def _render_failed(failed: Sequence[FailedSession], zone: str) -> Markup:
+    if not failed:
+        return Markup("<p>None.</p>")
+    rows = EMPTY.join(
+        Markup(
+            '<tr><td>{}</td><td>{}</td><td>{}</td><td><a href="tutor?id={}">Tutor</a></td>'
+            '<td><a href="sessions?session={}">Session</a></td></tr>'
+        ).format(format_time(one.failed_at, zone), one.error, one.attempts, one.tutor_id, one.session_id)
+        for one in failed[:MOST]
+    )
+    more = f"The newest {MOST} of {format_count(len(failed))}. " if len(failed) > MOST else ""
+    return Markup(
+        "<p>{}Once the reason is gone, try again: <code>tqs process --requeue</code>, which takes their ids "
+        "(<code>tqs process --failed</code>) or all.</p>"
+        '<div class="wide-table" tabindex="0"><table><thead><tr><th>Failed</th><th>Why</th><th>Tries</th><th>Whose</th>'
+        "<th>Which</th></tr></thead><tbody>{}</tbody></table></div>"
+    ).format(more, rows)
+
+
+def _render_mails(mails: Notice | None) -> Markup:
+    if mails is None:
+        return Markup("<p>None.</p>")
+    rows = EMPTY.join(
+        Markup("<tr><td>{}</td><td>{}</td></tr>").format(error or "no reason was given", format_count(count))
+        for error, count in mails.errors
+    )
+    return Markup(
+        '<p>{} {}. {}</p><div class="wide-table" tabindex="0"><table>'
+        "<thead><tr><th>Why</th><th>How many</th></tr></thead><tbody>{}</tbody></table></div>"
+    ).format(format_count(mails.count), mails.what, mails.remedy, rows)
+
+
+class _QueueHandler(PlainHandler):
+    def initialize(self, engine: Engine, zone: str) -> None:
+        self.engine = engine
+        self.zone = zone
+
+    @authenticated
+    async def get(self) -> None:
+        status, page = await asyncio.to_thread(_answer, self.engine, self.zone, name_sender(self))
+        self.set_status(status)
+        self.finish(page)
+
+
+def _answer(engine: Engine, zone: str, name: str) -> tuple[HTTPStatus, str]:
+    """The page, or one that says that the records are away."""
+    place: dict[str, Any] = {"depth": 0, "name": name}
+    try:
+        with explain_outage(engine), engine.connect() as connection:
+            queue, failed = count_queue(connection), list_failed(connection)
+            mails = notice_failed_mails(connection, datetime.now(UTC))
+    except RecordsError as error:
+        return HTTPStatus.SERVICE_UNAVAILABLE, render_error(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}.", **place)
+    return HTTPStatus.OK, render_plain_page("Queue and mails", render_queue(queue, failed, mails, zone), **place)
