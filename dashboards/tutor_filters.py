@@ -31,7 +31,7 @@ class TutorFilters:
             case_sensitive=False,
             size="small",
             margin=0,
-            width=220,
+            width=250,
         )
         self.widgets = [self._search, self._risk, self._standing, self._subject]
         self._search.param.watch(self._tell, "value_input")
