@@ -20,13 +20,15 @@ FILTERS: Final = 0.3  # of what is done
 
 @dataclass
 class Crowd:
-    """How long each use took, and the server's memory in MB: the least of the middle fifth and of the last one.
+    """How long each use took and each page to open, in seconds, and the server's memory in MB.
 
-    By the middle all have come, and many gone; the least, so that a page that is just being made does not count.
+    memory_before, memory_after: the least of the middle fifth, when all have come and some have gone, and of the last
+    one; the least, so that a page that is just being made does not count.
     """
 
     seconds: float
     waits: list[float] = field(default_factory=list)
+    openings: list[float] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
 
     @property
@@ -59,6 +61,7 @@ async def _come_and_go(
     while time.monotonic() < until:
         leaves = min(until, time.monotonic() + random.uniform(0.5, 1.5) * STAY_S)
         async with Visitor(address, cookie, random.choice(pages)) as visitor:
+            crowd.openings.append(visitor.opened_s)
             while time.monotonic() < leaves:
                 crowd.waits.append(await (visitor.filter() if random.random() < FILTERS else visitor.use()))
                 await visitor.wait(random.uniform(0.5, 1.5) * PAUSE_S)

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Iterator, Mapping
 from http.cookiejar import CookieJar
+from math import ceil
 from random import Random
 from typing import Any, Final, Self
 from urllib.parse import urlencode
@@ -19,8 +20,12 @@ from urllib.request import HTTPCookieProcessor, build_opener
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+from records.world.people import FIRST_NAMES, LAST_NAMES
+
 PATIENCE_S: Final = 60.0
-LETTERS: Final = "hiknstuy"  # which some names have and others have not
+# What a name may begin with, each once: no search finds what the one before it found.
+BEGINNINGS: Final = sorted({name[:3].lower() for name in f"{FIRST_NAMES} {LAST_NAMES}".split()})
+MOST_PAGES: Final = 40  # that somebody turns to
 _TOKEN: Final = re.compile(r'"token":\s*"([^"]+)"')
 _READY: Final = {
     "kind": "MessageSent",
@@ -48,8 +53,7 @@ class Visitor:
         self._page = page
         self._numbers = itertools.count(1)
         self._random = Random()  # noqa: S311  # what a visitor does next is no secret
-        self._pages = itertools.cycle(range(1, 6))
-        self._letter = ""
+        self._searches = itertools.cycle(self._random.sample(BEGINNINGS, len(BEGINNINGS)))
         self.opened_s = 0.0
 
     async def __aenter__(self) -> Self:
@@ -88,9 +92,9 @@ class Visitor:
     async def use(self) -> float:
         """Turn the page of the table, or sort it anew; the seconds until its rows are there."""
         table = self._table
-        if self._random.random() < 0.7:
-            page = next(one for one in self._pages if one != table["page"])
-            change: tuple[str, Any] = ("page", page)
+        pages = range(min(ceil(table["total"] / table["page_size"]), MOST_PAGES))
+        if len(pages) > 1 and self._random.random() < 0.7:
+            change: tuple[str, Any] = ("page", self._random.choice([one for one in pages if one != table["page"]]))
         else:
             keys = [one["key"] for one in table["columns"] if one.get("sortable") and one["key"] != table["sort"]["by"]]
             change = ("sort", {"by": self._random.choice(keys), "order": self._random.choice(["asc", "desc"])})
@@ -98,11 +102,12 @@ class Visitor:
         return await self._change(table["id"], *change)
 
     async def filter(self) -> float:
-        """Search for another letter; the seconds until the rows are there."""
-        self._letter = self._random.choice([one for one in LETTERS if one != self._letter])
-        return await self._change(self._search, "value_input", self._letter)
+        """Search for another name; the seconds until the rows are there."""
+        return await self._change(self._search, "value_input", next(self._searches))
 
     async def _change(self, model: str, attribute: str, value: Any) -> float:
+        while not self._heard.empty():  # what was told before is no answer
+            self._take_rows(self._heard.get_nowait()[1])
         started = time.perf_counter()
         await self._send("PATCH-DOC", {"events": [_change(model, attribute, value)]})
         async with asyncio.timeout(PATIENCE_S):
@@ -120,13 +125,15 @@ class Visitor:
                 return
 
     def _take_rows(self, content: Mapping[str, Any]) -> bool:
-        """Follow what a patch changes of the table; whether it changes its rows, or how many there are."""
-        found = False
+        """Follow what a patch changes of the table; whether other rows are there by it, or more or fewer in all."""
+        before = self._table["ids"], self._table["total"]
         for event in content.get("events", ()):
             if event.get("kind") == "ModelChanged" and event["model"]["id"] == self._table["id"]:
-                found |= event["attr"] in ("rows", "total")
-                self._table[event["attr"]] = event["new"] if event["attr"] == "page" else self._table.get(event["attr"])
-        return found
+                if event["attr"] == "rows":
+                    self._table["ids"] = [_plain(row)["id"] for row in event["new"]]
+                elif event["attr"] in ("page", "total"):
+                    self._table[event["attr"]] = event["new"]
+        return before != (self._table["ids"], self._table["total"])
 
     async def _send(self, kind: str, content: Mapping[str, Any]) -> None:
         header = {"msgid": str(next(self._numbers)), "msgtype": kind}
@@ -164,13 +171,16 @@ def _change(model: str, attribute: str, value: Any) -> dict[str, Any]:
 
 
 def _find_table(document: Any) -> dict[str, Any]:
-    """The id of the first table of a document in JSON, with its columns, page and order."""
+    """The id of the first table of a document in JSON, with its columns, the rows that are shown, and its order."""
     for one in _walk(document):
         if str(one.get("name", "")).startswith("DataTable") and "columns" in one.get("attributes", {}):
             attributes = one["attributes"]
             return {
                 "id": one["id"],
                 "columns": [_plain(column) for column in attributes["columns"]],
+                "ids": [_plain(row)["id"] for row in attributes.get("rows", ())],
+                "total": attributes.get("total", 0),
+                "page_size": attributes["page_size"],
                 "page": attributes.get("page", 0),
                 "sort": _plain(attributes["sort"]),
             }

@@ -23,7 +23,7 @@ _BAR: Final = Markup(
     '<div class=bar><a class=brand href="{root}{first}">{title}</a>'
     "<div id=places popover>"
     '<nav aria-label="Pages">{links}</nav>{who}<a class=out href="{root}logout">Log out</a></div>'
-    '<button type=button class=round data-does=look aria-label="Toggle theme" title="Light or dark">'
+    '<button type=button class=round data-does=look aria-label="Light or dark" title="Light or dark">'
     "{moon}{sun}</button>"
     '<button type=button class="round menu" popovertarget=places aria-label="Menu">{menu}</button></div>'
 )

@@ -12,6 +12,7 @@ import panel as pn
 import panel_material_ui as pmui
 from markupsafe import Markup
 
+from dashboards.components.in_browser import InBrowser
 from dashboards.context import Context
 from dashboards.html import EMPTY, show_html, update_html
 from dashboards.page import LivePage
@@ -21,11 +22,12 @@ from scoring.session_detail import SessionDetail
 from tqs.errors import QueryError
 
 HINTS: Final = {
-    "reminder": "An e-mail with the time and the student goes to {tutor} within minutes.",
+    "reminder": "An e-mail with the time of the session goes to {tutor} within minutes.",
     "call": "Record that you called {tutor}.",
     "reassign": "Record who gives the session instead of {tutor}. The booking itself is changed where you keep it.",
     "note": "A note about this session, for who looks at it next.",
 }
+NO_SERVER: Final = "No mail server is set (TQS_SMTP_URL): it is kept as a file on the server and reaches nobody."
 
 
 class DeedForm:
@@ -68,7 +70,8 @@ class DeedForm:
         self._send = pmui.Button(label="Send", variant="contained", size="small", margin=0, on_click=self._do)
         cancel = pmui.Button(label="Cancel", variant="text", size="small", margin=0, on_click=lambda _: self.close())
         buttons = pn.Row(self._send, cancel, margin=0, stylesheets=[":host { gap: 8px; }"])
-        self._fields = [self._hint, self._tutor, self._note, buttons]
+        self._focus = InBrowser(width=0, height=0, margin=0)
+        self._fields = [self._focus, self._hint, self._tutor, self._note, buttons]
         self._form = pn.Column(  # gets its fields when it first opens: they are a tenth of what opening the page takes
             visible=False,
             margin=(0, 18, 14, 18),
@@ -105,9 +108,10 @@ class DeedForm:
             )
         update_html(
             self._hint,
-            Markup("<section><p>{}{}</p></section>").format(HINTS[kind].format(tutor=session.tutor_name), link),
+            Markup("<section><p>{}{}</p></section>").format(self._hint_at(kind, session), link),
         )
         self._tutor.visible = kind == "reassign"
+        self._focus.focused += 1
         self._note.label = "Note" if kind == "note" else "Note (optional)"
         self._send.label = DEEDS[kind].send
         self._form.objects = self._fields
@@ -115,6 +119,10 @@ class DeedForm:
         for name, button in self._buttons.items():
             button.variant = "contained" if name == kind else "outlined"
         self._opened()
+
+    def _hint_at(self, kind: str, session: SessionDetail) -> str:
+        hint = HINTS[kind].format(tutor=session.tutor_name)
+        return f"{hint} {NO_SERVER}" if kind == "reminder" and self._context.settings.smtp_url is None else hint
 
     def close(self) -> None:
         """Take the form away, and what was typed into it."""

@@ -37,6 +37,7 @@ from tqs.errors import RecordsError
 LOGIN_DAYS: Final = 7
 COOKIE: Final = "user"  # where Panel looks for who is logged in
 LOG_IN: Final = "log in"
+LOG_IN_REFUSED: Final = "log in refused"
 LOG_OUT: Final = "log out"
 POLICY: Final = PLAIN_POLICY.replace("form-action 'none'", "form-action 'self'")
 PLACE: Final = "dashboards"  # what the audit log says one logged in to
@@ -81,7 +82,7 @@ class Door:
 
     def note_refusal(self, actor: str, address: str) -> None:
         """Keep in mind for the audit log that somebody was not let in."""
-        self.refusals.note(Refusal(actor, LOG_IN, address), datetime.now(UTC))
+        self.refusals.note(Refusal(actor, LOG_IN_REFUSED, address), datetime.now(UTC))
 
 
 class LoginProvider(AuthProvider):  # type: ignore[misc]  # Bokeh is not typed for us

@@ -29,7 +29,7 @@ from dashboards.views.match_cards import (
     show_student,
     show_tutor,
 )
-from dashboards.views.notices import Notice, show_astray
+from dashboards.views.notices import Notice, show_astray, tell_astray
 from scoring.match_people import (
     Lesson,
     StudentCard,
@@ -157,7 +157,8 @@ class _MatchingPage:
         if self._tutor is None:
             self._tutor = current
         tutor = next(iter(find_tutors(self._engine, [self._tutor])), None) if self._tutor else None
-        self._lost.visible = self._lost.visible or self._is_lost(student, tutor, lesson)
+        if self._is_lost(student, tutor, lesson):
+            tell_astray(self._lost)
         self._ranking = self._rank(model, student, tutor)
         left_out = self._ranking.left_out if self._ranking else ()
         self._missing.follow(model, student, left_out, self._page.visitor.actor)

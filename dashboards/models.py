@@ -44,6 +44,7 @@ from modelling.store import ModelRow
 from records.columns import TARGETS
 
 FIRST_TARGET: Final = "reschedule"
+ADMINS_DECIDE: Final = Markup("<p class=hint>An admin can let another model serve, or the one before it.</p>")
 LINKED: Final = "target"  # the parameter of the address
 MORE_DECISIONS: Final = 20
 
@@ -178,6 +179,8 @@ class _ModelsPage:
             self._show_model(found, model, text, may_change=may_change)
             for model, text in zip(found.models, texts, strict=True)
         ] or [show_html(Markup("<p class=hint>None is saved yet.</p>"), style="model_card")]
+        if not may_change:
+            self._list.objects += [show_html(ADMINS_DECIDE, style="model_card")]
 
     def _show_model(self, found: TargetModels, model: ModelRow, text: Markup, *, may_change: bool) -> pn.Row:
         shown = show_html(text, style="model_card", sizing_mode="stretch_width")

@@ -31,8 +31,10 @@ def queue_route(engine: Engine, zone: str) -> Any:
     return (f"/{ADDRESS}", _QueueHandler, {"engine": engine, "zone": zone})
 
 
-def render_queue(queue: QueueCounts, failed: Sequence[FailedSession], mails: Notice | None, zone: str) -> Markup:
-    """The page's content. failed: the newest first. mails: those that failed within a day, None where none did."""
+def render_queue(
+    queue: QueueCounts, failed: Sequence[FailedSession], mails: Notice | None, now: datetime, zone: str
+) -> Markup:
+    """The page's content as of `now`. failed: the newest first. mails: of the last day, None where none failed."""
     waiting = "No session waits to be processed."
     if queue.pending:
         one = queue.pending == 1
@@ -42,12 +44,15 @@ def render_queue(queue: QueueCounts, failed: Sequence[FailedSession], mails: Not
             "tqs process."
         )
     return Markup(
-        "<article><h1>Queue and mails</h1><p>{}</p><h2>Sessions that could not be processed</h2>{}"
+        "<article><h1>Queue and mails</h1><p class=status>As of {}; load it anew for later.</p><p>{}</p>"
+        "<h2>Sessions that could not be processed</h2>{}"
         "<h2>Mails of the last day that could not be sent</h2>{}</article>"
-    ).format(waiting, _render_failed(failed, zone), _render_mails(mails))
+    ).format(
+        format_time(now, zone, seconds=True), waiting, _render_failed(queue.failed, failed, zone), _render_mails(mails)
+    )
 
 
-def _render_failed(failed: Sequence[FailedSession], zone: str) -> Markup:
+def _render_failed(total: int, failed: Sequence[FailedSession], zone: str) -> Markup:
     if not failed:
         return Markup("<p>None.</p>")
     rows = EMPTY.join(
@@ -55,9 +60,9 @@ def _render_failed(failed: Sequence[FailedSession], zone: str) -> Markup:
             '<tr><td>{}</td><td>{}</td><td>{}</td><td><a href="tutor?id={}">Tutor</a></td>'
             '<td><a href="sessions?session={}">Session</a></td></tr>'
         ).format(format_time(one.failed_at, zone), one.error, one.attempts, one.tutor_id, one.session_id)
-        for one in failed[:MOST]
+        for one in failed
     )
-    more = f"The newest {MOST} of {format_count(len(failed))}. " if len(failed) > MOST else ""
+    more = f"The newest {len(failed)} of {format_count(total)}. " if total > len(failed) else ""
     return Markup(
         "<p>{}Once the reason is gone, try again: <code>tqs process --requeue</code>, which takes their ids "
         "(<code>tqs process --failed</code>) or all.</p>"
@@ -69,9 +74,10 @@ def _render_failed(failed: Sequence[FailedSession], zone: str) -> Markup:
 def _render_mails(mails: Notice | None) -> Markup:
     if mails is None:
         return Markup("<p>None.</p>")
+    others = mails.count - sum(count for _, count in mails.errors)
     rows = EMPTY.join(
         Markup("<tr><td>{}</td><td>{}</td></tr>").format(error or "no reason was given", format_count(count))
-        for error, count in mails.errors
+        for error, count in (*mails.errors, *([("others", others)] if others else ()))
     )
     return Markup(
         '<p>{} {}. {}</p><div class="wide-table" tabindex="0"><table>'
@@ -96,8 +102,8 @@ def _answer(engine: Engine, zone: str, name: str) -> tuple[HTTPStatus, str]:
     place: dict[str, Any] = {"depth": 0, "name": name}
     try:
         with explain_outage(engine), engine.connect() as connection:
-            queue, failed = count_queue(connection), list_failed(connection)
-            mails = notice_failed_mails(connection, datetime.now(UTC))
+            queue, failed, now = count_queue(connection), list_failed(connection, MOST), datetime.now(UTC)
+            mails = notice_failed_mails(connection, now)
     except RecordsError as error:
         return HTTPStatus.SERVICE_UNAVAILABLE, render_error(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}.", **place)
-    return HTTPStatus.OK, render_plain_page("Queue and mails", render_queue(queue, failed, mails, zone), **place)
+    return HTTPStatus.OK, render_plain_page("Queue and mails", render_queue(queue, failed, mails, now, zone), **place)

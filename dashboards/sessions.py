@@ -29,6 +29,7 @@ from dashboards.views.notices import (
     Notice,
     show_astray,
     show_notice,
+    tell_astray,
     update_notice,
 )
 from dashboards.views.session_table import ACTED, SESSION_COLUMNS, show_session_rows
@@ -90,7 +91,7 @@ class _SessionsPage:
         self._read_address()
         self._next.on_click(self._go_on)
         self._renew_all.on_click(self._predict_all)
-        self._browser.param.watch(self._go_on, "pressed")
+        self._browser.param.watch(self._go_on_by_key, "pressed")
         self._table.param.watch(self._sort, "sort")
         self._table.param.watch(self._refresh, "page")
         self._table.param.watch(self._choose, "selected")
@@ -121,7 +122,7 @@ class _SessionsPage:
         try:
             self._chosen, self._turning = UUID(linked), True
         except ValueError:  # it may hold whatever somebody put into it, and is not repeated
-            self._astray.visible = True
+            tell_astray(self._astray)
 
     def _sort(self, event: Any) -> None:
         self._filters.sort = event.new
@@ -169,6 +170,10 @@ class _SessionsPage:
         self._walking = True
         self._refresh()
         self._browser.revealed += 1
+
+    def _go_on_by_key(self, *_events: Any) -> None:
+        self._go_on()
+        self._browser.focused += 1
 
     def _load(self) -> None:
         if not self._own:
@@ -222,7 +227,7 @@ class _SessionsPage:
         session = find_session(self._engine, self._context.models, self._chosen)
         if session is None:
             self._chosen = None
-            self._astray.visible = True
+            tell_astray(self._astray)
         return session
 
     def _find_default(self, page: SessionPage) -> SessionDetail | None:

@@ -25,7 +25,7 @@ class TutorFilters:
         self._risk = pmui.RadioButtonGroup(options=list(RISKS), value="All", size="small", margin=0)
         self._standing = pmui.RadioButtonGroup(options=list(STANDING), value="Active", size="small", margin=0)
         self._subject = pmui.AutocompleteInput(
-            label=f"Taught in the last {TAUGHT_DAYS} days",
+            label=f"Subject taught, {TAUGHT_DAYS} days",
             options=[],
             min_characters=0,
             case_sensitive=False,

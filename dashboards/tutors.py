@@ -19,7 +19,7 @@ from dashboards.html import show_html, update_html
 from dashboards.page import LivePage
 from dashboards.tutor_filters import TutorFilters
 from dashboards.views.cards import frame, show_card, show_side_by_side, spread
-from dashboards.views.notices import NO_MATCH, find_missing, show_astray, show_notice, update_notice
+from dashboards.views.notices import NO_MATCH, find_missing, show_astray, show_notice, tell_astray, update_notice
 from dashboards.views.rate_charts import (
     draw_rate_distribution,
     draw_rate_history,
@@ -150,7 +150,7 @@ class _TutorsPage:
         except ValueError:  # it may hold whatever somebody put into it, and is not repeated
             place = None
         if place is None:
-            self._astray.visible = True
+            tell_astray(self._astray)
         else:
             self._chosen = str(UUID(self._linked))
             self._table.page = place // self._table.page_size

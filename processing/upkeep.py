@@ -50,9 +50,9 @@ def count_queue(connection: Connection) -> QueueCounts:
     return QueueCounts(*connection.execute(_COUNT).one())
 
 
-def list_failed(connection: Connection) -> list[FailedSession]:
-    """The sessions that failed, the newest first."""
-    return [FailedSession(*row) for row in connection.execute(_LIST_FAILED)]
+def list_failed(connection: Connection, most: int | None = None) -> list[FailedSession]:
+    """The sessions that failed, the newest first; of more than `most`, the newest ones."""
+    return [FailedSession(*row) for row in connection.execute(_LIST_FAILED, {"most": most})]
 
 
 def requeue_failed(engine: Engine, ids: Sequence[UUID] | None = None) -> int:
@@ -143,6 +143,7 @@ _LIST_FAILED: Final = text(
     """
     SELECT w.id, w.session_id, s.tutor_id, w.last_error, w.attempts, w.updated_at
     FROM work_items w JOIN sessions s ON s.id = w.session_id WHERE w.state = 'failed' ORDER BY w.updated_at DESC, w.id
+    LIMIT :most
     """
 )
 _REQUEUE: Final = text(

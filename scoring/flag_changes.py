@@ -13,7 +13,7 @@ from features.catalogue_tutor import HIGH_RISK_PERCENT
 from records.known import FEW_RESCHEDULES, RECORD_KNOWN
 
 DAYS: Final = 7
-SHOWN: Final = 5
+SHOWN: Final = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,8 @@ settings.load_profile("tqs")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Order whole files by `LONGEST`, the others after them as they were; `ONE_SERVER` has no second round.
+    """Order whole files by `LONGEST`, the others after them as they were; `ONE_SERVER` has no second round, and what
+    has one is marked `second_server` in it.
 
     pytest would keep what it made of a folder's own `server_url` for the folders after it, and run their second round
     on the wrong server.

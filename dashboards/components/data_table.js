@@ -147,6 +147,7 @@ function drawCell(cell, end) {
   if (cell.icon) content.append(icon(cell.icon))
   if (cell.text) content.append(cell.link ? drawLink(cell) : make("span", "text", cell.text))
   if (cell.detail) content.append(make("span", "detail", cell.detail))
+  if (cell.narrow) content.append(make("span", "detail narrow", cell.narrow))
   if (cell.share != null) content.append(drawBar(cell, end))
   if (cell.spark) content.append(drawSpark(cell))
   return content

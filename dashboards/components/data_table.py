@@ -33,15 +33,17 @@ class Deed(TypedDict):
 class Cell(TypedDict, total=False):
     """What stands in a cell. All of it is shown as text, whatever characters it has.
 
-    `detail` is a second line, `icon` the name of a Material icon, `badge` frames it, `share` draws a bar under it with
-    a mark at `limit` and, as a paler band, from `low` to `high`; bars end at 1, or where the fullest of the column does
-    if that is above 1. `link` is an address of our own pages; in the first column it is the name of the row, which then
-    is chosen by a click beside it, or when the keyboard comes to it. `spark` draws a line through these values (any
+    `detail` is a second line, `narrow` one that is there only where a table is so narrow that other columns are left
+    out, `icon` the name of a Material icon, `badge` frames it, `share` draws a bar under it with a mark at `limit`
+    and, as a paler band, from `low` to `high`; bars end at 1, or where the fullest of the column does if that is
+    above 1. `link` is an address of our own pages; in the first column it is the name of the row, which then is
+    chosen by a click beside it, or when the keyboard comes to it. `spark` draws a line through these values (any
     unit, None where there is none), with a dashed one at `spark_limit`. `deeds` are buttons.
     """
 
     text: str
     detail: str
+    narrow: str
     icon: str
     tone: Tone
     badge: bool

@@ -13,6 +13,12 @@ export function render({model, el}) {
     }, 150)
   })
 
+  el.tabIndex = -1
+  el.style.outline = "none"
+  const focus = () => { setTimeout(() => el.focus({preventScroll: true}), 150) }
+  model.on("focused", focus)
+  if (model.focused) focus()
+
   const press = event => {
     // The code, not the key: with Alt some keyboards write other letters.
     if (!event.altKey || event.ctrlKey || event.metaKey || event.code !== model.key_code) return

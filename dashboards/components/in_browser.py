@@ -14,6 +14,9 @@ class InBrowser(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
 
     address = param.String(doc='the query that the page is found by again, "?risk=high" or ""')
     revealed = param.Integer(doc="one more brings the part into view where it is not")
+    focused = param.Integer(
+        doc="one more moves the keyboard's focus to where it stands, so that Tab goes on from there"
+    )
     key_code = param.String(doc='code of the key that is heard together with Alt, such as "KeyN"')
     pressed = param.Integer(doc="how often it was")
 

@@ -125,7 +125,7 @@ def render_side_by_side(student: StudentCard, tutor: TutorCard) -> Markup:
         ("Confidence", "", _scale(tutor.confidence_level)),
         (
             "Experience",
-            _unit(student.previous_tutoring_experience, "tutorings before"),
+            _unit(student.previous_tutoring_experience, "× tutored before"),
             tell_years(tutor.experience_years) or NOTHING,
         ),
         ("Sessions in 30 days", "", NOTHING if tutor.total_sessions_30d is None else f"{tutor.total_sessions_30d}"),

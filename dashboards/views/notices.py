@@ -41,7 +41,7 @@ def update_notice(pane: pn.pane.HTML, notice: Notice | None) -> None:
 
 
 def show_astray(what: str, text: str) -> pmui.Alert:
-    """Says, once it is made visible, that `what` of the page's address is not here, until it is closed."""
+    """For `tell_astray`: says that `what` of the page's address is not here, until it is closed."""
     return pmui.Alert(
         severity="info",
         visible=False,
@@ -51,6 +51,11 @@ def show_astray(what: str, text: str) -> pmui.Alert:
         title=f"{what} is not here",
         object=text,
     )
+
+
+def tell_astray(alert: pmui.Alert) -> None:
+    """Say it, also where it was closed before."""
+    alert.param.update(visible=True, closed=False)
 
 
 def render_notice(notice: Notice) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -14,6 +15,7 @@ from scoring.flag_changes import DAYS, FlagChange, FlagChanges
 from scoring.shrinkage import FEW_SESSIONS
 
 FLAGGED: Final = "tutors?risk=high_risk"
+FIRST, FIRST_CLEARED = 5, 12
 
 
 def flags_tile(flags: FlagChanges | None) -> Tile:
@@ -30,19 +32,32 @@ def flags_tile(flags: FlagChanges | None) -> Tile:
 def render_flags(flags: FlagChanges) -> Markup:
     """Those whose rate went above the threshold, with their rates, and in a line those who came back below it."""
     if flags.newly_count:
-        rows = Markup("<ol class=rows>{}</ol>").format(Markup("").join(_render_row(one) for one in flags.newly))
+        rows = _render_rows(flags.newly[:FIRST])
     else:
         rows = Markup(
             "<p class=calm><span class='icon good' aria-hidden=true>task_alt</span>"
             "No tutor went above {}% within {} days.</p>"
         ).format(HIGH_RISK_PERCENT, DAYS)
-    more = flags.newly_count - len(flags.newly)
     rest = Markup("<a href='{}'>All {} flagged tutors</a>").format(FLAGGED, format_count(flags.flagged))
     return Markup("<section>{}{}<footer>{}{}</footer></section>").format(
         rows,
         _render_cleared(flags),
-        Markup("<span>and {} more</span>").format(format_count(more)) if more else "",
+        _render_others(flags),
         rest if flags.flagged else "",
+    )
+
+
+def _render_rows(tutors: Sequence[FlagChange]) -> Markup:
+    return Markup("<ol class=rows>{}</ol>").format(Markup("").join(_render_row(one) for one in tutors))
+
+
+def _render_others(flags: FlagChanges) -> Markup:
+    others, left = flags.newly[FIRST:], flags.newly_count - len(flags.newly)
+    if not others:
+        return Markup("")
+    rest = Markup("<p>and {} more</p>").format(format_count(left)) if left else ""
+    return Markup("<details><summary>{} more</summary>{}{}</details>").format(
+        format_count(flags.newly_count - FIRST), _render_rows(others), rest
     )
 
 
@@ -66,9 +81,9 @@ def _render_cleared(flags: FlagChanges) -> Markup:
     if not flags.cleared_count:
         return Markup("")
     names = Markup(", ").join(
-        Markup("<a href='{}'>{}</a>").format(_link(tutor), tutor.name) for tutor in flags.cleared[:3]
+        Markup("<a href='{}'>{}</a>").format(_link(tutor), tutor.name) for tutor in flags.cleared[:FIRST_CLEARED]
     )
-    more = flags.cleared_count - len(flags.cleared[:3])
+    more = flags.cleared_count - len(flags.cleared[:FIRST_CLEARED])
     return Markup(
         "<p class=calm><span class='icon good' aria-hidden=true>trending_down</span>Good news: back below {}%: {}{}</p>"
     ).format(HIGH_RISK_PERCENT, names, f" and {format_count(more)} more." if more else ".")

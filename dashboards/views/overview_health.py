@@ -38,11 +38,15 @@ class System:
 
 @dataclass(frozen=True, slots=True)
 class Concern:
-    """Something that is not as it should be, in a sentence, and what to do about it; command: of the command line."""
+    """Something that is not as it should be, in a sentence, and what to do about it.
+
+    command: of the command line. link: address of the page that says more.
+    """
 
     said: str
     remedy: str
     command: str = ""
+    link: str = ""
 
 
 def find_concerns(system: System, now: datetime) -> list[Concern]:
@@ -57,7 +61,7 @@ def render_health(system: System, concerns: Sequence[Concern], zone: str, now: d
         for name, said in (
             ("Sessions", Markup("<a href=queue>{}</a>{}").format(*_say_queue(system.queue))),
             ("Mails", Markup("<a href=queue>{}</a>{}").format(*_say_mails(system.failed_mails))),
-            ("Predictions", _say_predictions(system.attention, now)),
+            ("Predictions", Markup("<a href=sessions>{}</a>").format(_say_predictions(system.attention, now))),
         )
     )
     models = Markup("").join(_render_model(model, system.served.get(model.target), zone) for model in system.models)
@@ -83,8 +87,9 @@ def _find_in_queue(system: System) -> list[Concern]:
         found.append(
             Concern(
                 f"{format_count(system.queue.failed)} {'session' if one else 'sessions'} could not be processed.",
-                "See why, and once the reason is gone try again with --requeue:",
-                "tqs process --failed",
+                "See why there, and once the reason is gone:",
+                "tqs process --requeue",
+                "queue",
             )
         )
     if system.queue.oldest_seconds > MINUTE_S * LONG_WAIT_MINUTES:
@@ -103,6 +108,7 @@ def _find_in_queue(system: System) -> list[Concern]:
                 f"{format_count(mails.count)} {'mail' if mails.count == 1 else 'mails'} could not be sent{why}.",
                 "Correct the addresses or the mail server's settings, then:",
                 "tqs process --requeue",
+                "queue",
             )
         )
     return found
@@ -167,7 +173,9 @@ def _render_concerns(concerns: Sequence[Concern]) -> Markup:
         return Markup("")
     items = (
         Markup("<li><b>{}</b> {} {}</li>").format(
-            one.said, one.remedy, Markup("<code>{}</code>").format(one.command) if one.command else ""
+            Markup('<a href="{}">{}</a>').format(one.link, one.said) if one.link else one.said,
+            one.remedy,
+            Markup("<code>{}</code>").format(one.command) if one.command else "",
         )
         for one in concerns
     )
@@ -177,7 +185,7 @@ def _render_concerns(concerns: Sequence[Concern]) -> Markup:
 def _say_queue(queue: QueueCounts) -> tuple[str, Markup]:
     """What leads to the page of it, and what stands below."""
     if not queue.pending:
-        return "None waits", EMPTY
+        return f"{format_count(queue.failed)} failed, none waits" if queue.failed else "None waits", EMPTY
     said = f"{format_count(queue.pending)} waiting, the oldest for {format_age(queue.oldest_seconds)}"
     return said, Markup("<small>by hand: <code>tqs process</code></small>")
 
@@ -206,9 +214,9 @@ def _render_model(model: ModelHealth, served: ServedModel | None, zone: str) -> 
     if model.trained_at is not None:
         said.append(f"last trained {_format_date(model.trained_at, zone)}")
     answers = model.champion if served is None else _name(served)
-    return Markup("<div><dt>{}</dt><dd>Answered by {}<small>{}</small></dd></div>").format(
-        TITLES[model.target], answers or RULE, ", ".join(said)
-    )
+    return Markup(
+        '<div><dt>{}</dt><dd>Answered by <a href="models?target={}">{}</a><small>{}</small></dd></div>'
+    ).format(TITLES[model.target], model.target, answers or RULE, ", ".join(said))
 
 
 def _name(served: ServedModel) -> str:

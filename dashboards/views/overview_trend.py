@@ -18,6 +18,7 @@ from scoring.rate_trend import DAYS, Change, RateTrend, Week
 LEAST_TOP_PERCENT: Final = 10
 STEP_PERCENT: Final = 5
 UNTOLD_SHARE: Final = 0.05  # of the sessions that are over: above it the rates are too high, and it is said
+_TARGETS: Final = ("reschedule", "no_show")
 LINES: Final = (("moved", "Moved or cancelled"), ("missed", "No-show"))
 
 
@@ -27,8 +28,8 @@ def trend_tiles(trend: RateTrend | None) -> list[Tile]:
     if trend is None:
         return [Tile(title, NOTHING, "being counted") for title in titles]
     return [
-        Tile(title, format_share(change.now), describe_change(change), "", *mark_change(change))
-        for title, change in zip(titles, (trend.rescheduled, trend.no_shows), strict=True)
+        Tile(title, format_share(change.now), describe_change(change), f"models?target={target}", *mark_change(change))
+        for title, change, target in zip(titles, (trend.rescheduled, trend.no_shows), _TARGETS, strict=True)
     ]
 
 

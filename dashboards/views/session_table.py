@@ -100,6 +100,8 @@ def _show_row(session: ListedSession, zone: str, call: int | None, serving: str 
     }
     if may_act:
         cells["act"] = {"deeds": [_show_button(kind) for kind in QUICK]}
+    if session.deed is not None:
+        cells[TUTOR]["narrow"] = say_done(session.deed)
     row: TableRow = {"id": str(session.id), "cells": cells}
     return row if call is None else {**row, "mark": f"to call: {call}"}
 

@@ -139,7 +139,7 @@ def test_both_side_by_side() -> None:
     for row in (
         "<th scope=row>Pace</th><td>2 of 5</td><td>4 of 5</td>",
         "<th scope=row>Communication</th><td>5 of 5</td><td>–</td>",
-        "<th scope=row>Experience</th><td>2 tutorings before</td><td>1 year of tutoring</td>",
+        "<th scope=row>Experience</th><td>2 × tutored before</td><td>1 year of tutoring</td>",
         "<th scope=row>Satisfaction so far</th><td>–</td><td></td>",
         "<th scope=row>Rescheduled in 30 days</th><td></td><td>12.5%</td>",
     ):

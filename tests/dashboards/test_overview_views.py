@@ -113,6 +113,15 @@ def test_what_is_not_predicted_is_no_good_news(
     assert (tile.figure, tile.note, tile.tone) == (figure, note, "warn")
 
 
+def test_new_flags_beyond_the_first_five_open_below_them() -> None:
+    html = render_flags(FlagChanges(109, 62, 0, [replace(TUTOR, name=f"T{number}") for number in range(50)], []))
+
+    shown, _, more = html.partition("<details>")
+    assert (shown.count("<li>"), more.count("<li>")) == (5, 45)
+    assert "57 more" in words(more)
+    assert "and 12 more" in words(more)
+
+
 def test_new_flags_with_rates_and_lifted_ones_in_a_line() -> None:
     few = replace(TUTOR, sessions=9, reschedules=2, rate_before=None)
     flags = FlagChanges(109, 22, 1, [TUTOR, few], [replace(TUTOR, name="Bert")])
@@ -124,7 +133,8 @@ def test_new_flags_with_rates_and_lifted_ones_in_a_line() -> None:
     assert "5 of 20 sessions moved from 13.6% warning now 25.0%" in words(html)
     assert "2 of 9 sessions moved · few sessions from no sessions" in words(html)
     assert "Good news: back below 15%: Bert ." in words(html)
-    assert "and 20 more All 109 flagged tutors" in words(html)
+    assert "All 109 flagged tutors" in words(html)
+    assert "<details>" not in html
     assert (flags_tile(flags).figure, flags_tile(flags).note) == ("22", "109 flagged in all")
 
 
@@ -148,7 +158,7 @@ def test_a_change_is_told_only_where_chance_does_not_explain_it() -> None:
     assert mark_change(Change(0.2, 0.1, 0.1, 0.05, 0.15)) == ("trending_up", "bad")
     assert mark_change(UNCLEAR) == ("trending_flat", "quiet")
     assert [tile.figure for tile in trend_tiles(TREND)] == ["11.3%", "3.3%"]
-    assert [tile.link for tile in trend_tiles(TREND)] == ["", ""]  # no page counts what they count
+    assert [tile.link for tile in trend_tiles(TREND)] == ["models?target=reschedule", "models?target=no_show"]
     assert [tile.figure for tile in trend_tiles(None)] == ["–", "–"]
 
 
@@ -185,7 +195,7 @@ def test_what_is_wrong_and_what_to_do() -> None:
     concerns = find_concerns(wrong, NOW)
 
     assert [(one.said, one.command) for one in concerns] == [
-        ("1 session could not be processed.", "tqs process --failed"),
+        ("1 session could not be processed.", "tqs process --requeue"),
         ("Sessions have been waiting for 16 minutes.", "tqs up processor"),
         ("2 mails could not be sent (550 no such user).", "tqs process --requeue"),
         ("The oldest prediction of the next 48 hours was made 5 hours ago.", "tqs score"),
@@ -218,7 +228,7 @@ def test_no_prediction_at_all_and_a_model_that_cannot_serve() -> None:
         "No session ahead has a prediction.",
         "Match: v3 cannot serve, a simple rule answers.",
     ]
-    assert "Answered by a simple rule" in render_health(wrong, concerns, ZONE, NOW)
+    assert "Answered by a simple rule" in words(render_health(wrong, concerns, ZONE, NOW))
 
 
 def test_some_without_a_prediction_are_a_concern() -> None:

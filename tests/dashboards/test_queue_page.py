@@ -25,29 +25,30 @@ def failed(number: int, error: str = "no such model") -> FailedSession:
 
 
 def test_nothing_waits_and_nothing_failed() -> None:
-    said = words(render_queue(QueueCounts(0, 0, 0.0), [], None, "UTC"))
+    said = words(render_queue(QueueCounts(0, 0, 0.0), [], None, AT, "UTC"))
     assert said == (
-        "Queue and mails No session waits to be processed. Sessions that could not be processed None. "
+        "Queue and mails As of 11 Mar 2026, 12:00:00 UTC; load it anew for later. "
+        "No session waits to be processed. Sessions that could not be processed None. "
         "Mails of the last day that could not be sent None."
     )
 
 
 def test_what_waits_and_why_it_failed_with_the_ways_to_it() -> None:
-    mails = Notice("mails", "mails could not be sent", 3, AT, ((XSS, 2), ("", 1)), "Correct the addresses.")
-    page = render_queue(QueueCounts(1200, 1, 960.0), [failed(1, XSS)], mails, "Europe/Berlin")
+    mails = Notice("mails", "mails could not be sent", 7, AT, ((XSS, 2), ("", 1)), "Correct the addresses.")
+    page = render_queue(QueueCounts(1200, 1, 960.0), [failed(1, XSS)], mails, AT, "Europe/Berlin")
 
     said = words(page)
     assert "1,200 sessions wait to be processed, the oldest for 16 minutes." in said
     assert "11 Mar 2026, 13:00 CET &lt;img src=x onerror=alert(1)&gt; 4 Tutor Session" in said
     assert f'href="sessions?session={UUID(int=101)}"' in page
     assert f'href="tutor?id={UUID(int=201)}"' in page
-    assert "3 mails could not be sent. Correct the addresses." in said
-    assert "no reason was given 1" in said
+    assert "7 mails could not be sent. Correct the addresses." in said
+    assert "no reason was given 1 others 4" in said
     assert "<img" not in page
 
 
 def test_of_many_the_newest_hundred_are_listed() -> None:
-    page = render_queue(QueueCounts(0, 101, 0.0), [failed(number) for number in range(101)], None, "UTC")
+    page = render_queue(QueueCounts(0, 101, 0.0), [failed(number) for number in range(100)], None, AT, "UTC")
     assert page.count("<tr><td>") == 100
     assert "The newest 100 of 101." in words(page)
 
@@ -59,5 +60,6 @@ def test_the_page_reads_the_records_and_says_where_they_are_away(engine: Engine)
 
     away = create_app_engine(engine.url.set(database="there_is_none"))
     status, page = _answer(away, "UTC", "ann")
+    away.dispose()
     assert status == HTTPStatus.SERVICE_UNAVAILABLE
     assert "The records cannot be reached" in page

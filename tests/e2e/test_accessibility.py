@@ -89,13 +89,13 @@ def test_light_or_dark_is_as_the_system_says_until_somebody_chooses(dashboards: 
     page.emulate_media(color_scheme="light")
     expect(page.locator(".page.mui-light")).to_be_visible()
 
-    page.get_by_label("Toggle theme").click()
+    page.get_by_label("Light or dark").click()
     expect(page.locator(".page.mui-dark")).to_be_visible()
     page.goto(f"{dashboards.address}/cards/match/v1")
     expect(page.locator("html")).to_have_css("color-scheme", "dark")
     page.goto(f"{dashboards.address}/tutors")
     expect(page.locator(".page.mui-dark")).to_be_visible()
-    page.get_by_label("Toggle theme").click()
+    page.get_by_label("Light or dark").click()
     expect(page.locator(".page.mui-light")).to_be_visible()
     page.evaluate("localStorage.clear()")
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks._crowd import visit
 from benchmarks._dashboards import found_company, serving
 from benchmarks._server import temporary_engine
-from benchmarks.dashboards import CROWD_MS, GROWTH, PEOPLE, WITH_TABLES, posting
+from benchmarks.dashboards import CROWD_MS, GROWTH, OPENING_MS, PEOPLE, WITH_TABLES, posting
 
 SECONDS = 300.0
 
@@ -26,4 +26,5 @@ def test_many_people_at_once_wait_little_and_memory_stays_flat(tmp_path: Path) -
 
     assert len(crowd.waits) > 0.5 * PEOPLE * SECONDS / 5  # one in five seconds at least, most of the time
     assert statistics.quantiles(crowd.waits, n=20)[-1] <= CROWD_MS / 1000
+    assert statistics.quantiles(crowd.openings, n=20)[-1] <= OPENING_MS / 1000
     assert crowd.memory_after <= GROWTH * crowd.memory_before

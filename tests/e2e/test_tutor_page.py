@@ -183,7 +183,7 @@ def test_nothing_sticks_out_and_all_can_be_read(
     expect(page.get_by_role("table", name="Rate over time")).to_be_visible()
     for look in ("light", "dark"):
         if page.locator("html").get_attribute("data-theme") != look:
-            page.get_by_label("Toggle theme").click()
+            page.get_by_label("Light or dark").click()
         expect(page.locator(f".page.mui-{look}")).to_be_visible()
         for width in (390, 1440):
             page.set_viewport_size({"width": width, "height": 900})

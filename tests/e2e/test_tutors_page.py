@@ -241,7 +241,7 @@ def test_nothing_sticks_out_and_all_text_can_be_read(page: Page, width: int) -> 
     expect(shown_names(page).first).to_be_visible()
     for look in ("light", "dark"):
         if page.locator("html").get_attribute("data-theme") != look:
-            page.get_by_label("Toggle theme").click()
+            page.get_by_label("Light or dark").click()
         expect(page.locator(f".page.mui-{look}")).to_be_visible()
 
         assert page.evaluate("document.documentElement.scrollWidth") <= width

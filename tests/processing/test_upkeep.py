@@ -59,6 +59,7 @@ def test_failed_sessions_are_listed_the_newest_first(plant: Plant) -> None:
 
     with plant.engine.connect() as connection:
         listed = list_failed(connection)
+        assert list_failed(connection, 1) == listed[:1]
 
     assert [(row.session_id, str(row.tutor_id), row.error, row.attempts) for row in listed] == [
         (newer, tutor, "DataError (22012)", 4),

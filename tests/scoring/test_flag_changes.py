@@ -110,9 +110,9 @@ def test_the_most_reschedules_beyond_the_threshold_come_first(engine: Engine, re
     for number in range(1, SHOWN + 3):
         tutor = records.tutor(number)
         write_day(records, tutor, 7, 0, 10)
-        write_score(records, tutor, 2 + number, 10)
+        write_score(records, tutor, 15 + number, 100)
 
     found = read_flag_changes(engine, NOW)
 
     assert found.newly_count == SHOWN + 2
-    assert [one.reschedules for one in found.newly] == [9, 8, 7, 6, 5]
+    assert [one.reschedules for one in found.newly] == [*range(67, 17, -1)]
