@@ -95,7 +95,7 @@ def serve(engine: Engine, settings: Settings, poll_s: float = POLL_S) -> None:
     gc.freeze()  # what is loaded by now stays
     # To collect takes 0.4 s with 25 pages open, which all wait, and Panel does it after each that is closed.
     panel.io.document.GC_DEBOUNCE = NEVER_S
-    PeriodicCallback(gc.collect, COLLECT_MS).start()
+    PeriodicCallback(_collect, COLLECT_MS).start()
     with live:
         loop.start()
     server.stop()
@@ -151,6 +151,10 @@ def create_server(context: Context, refusals: RefusalLog) -> Any:
         ) from error
     server._tornado.settings["default_handler_class"] = NothingHere
     return server
+
+
+def _collect() -> None:
+    gc.collect()
 
 
 def _write(refusals: RefusalLog, engine: Engine) -> None:

@@ -39,11 +39,8 @@ def render_flags(flags: FlagChanges) -> Markup:
             "No tutor went above {}% within {} days.</p>"
         ).format(HIGH_RISK_PERCENT, DAYS)
     rest = Markup("<a href='{}'>All {} flagged tutors</a>").format(FLAGGED, format_count(flags.flagged))
-    return Markup("<section>{}{}<footer>{}{}</footer></section>").format(
-        rows,
-        _render_cleared(flags),
-        _render_others(flags),
-        rest if flags.flagged else "",
+    return Markup("<section>{}{}{}<footer>{}</footer></section>").format(
+        rows, _render_others(flags), _render_cleared(flags), rest if flags.flagged else ""
     )
 
 
@@ -56,7 +53,7 @@ def _render_others(flags: FlagChanges) -> Markup:
     if not others:
         return Markup("")
     rest = Markup("<p>and {} more</p>").format(format_count(left)) if left else ""
-    return Markup("<details><summary>{} more</summary>{}{}</details>").format(
+    return Markup("<details class=others><summary>{} more</summary>{}{}</details>").format(
         format_count(flags.newly_count - FIRST), _render_rows(others), rest
     )
 
