@@ -11,7 +11,7 @@ from typing import Any, Final
 import panel as pn
 import panel_material_ui as pmui
 import param
-from bokeh.events import ConnectionLost
+from bokeh.events import ConnectionLost, DocumentReady
 from bokeh.models import CustomJS
 from markupsafe import Markup
 from panel.util import edit_readonly
@@ -31,6 +31,8 @@ from records.engine import explain_outage
 from tqs.errors import TqsError
 
 _FOLDER: Final = Path(__file__).parent
+# Until the browser has said so, Panel drops what a click changes: the page is shown from then on.
+READY: Final = "document.documentElement.dataset.ready = ''"
 LOST_CONNECTION: Final = _FOLDER / "components" / "lost_connection.js"
 
 _log = logging.getLogger(__name__)
@@ -76,6 +78,7 @@ class LivePage:
         update_html(self._bar, render_bar(self._here))
         pn.state.curdoc.template_variables.update(look_script=LOOK_SCRIPT, product=TITLE)
         pn.state.curdoc.js_on_event(ConnectionLost, CustomJS(code=LOST_CONNECTION.read_text(encoding="utf-8")))
+        pn.state.curdoc.js_on_event(DocumentReady, CustomJS(code=READY))
         pn.state.onload(self._follow)
         self.name(heading)
         self._refresh()

@@ -84,7 +84,11 @@ def tell_band(judged: JudgedPair) -> str:
     """The band in a sentence; empty without one."""
     if judged.low is None or judged.high is None:
         return ""
-    return f"Of pairs scored alike {100 * judged.low:.0f}–{100 * judged.high:.0f}% left, 9 times in 10"
+    said = f"Of pairs scored alike {100 * judged.low:.0f}–{100 * judged.high:.0f}% left, 9 times in 10"
+    if judged.low <= judged.churn_probability <= judged.high:
+        return said
+    side = "higher" if judged.churn_probability > judged.high else "lower"
+    return f"{said}; this one stands {side} among them"
 
 
 def render_change(before: JudgedPair, after: JudgedPair, *, changed: bool) -> Markup:

@@ -118,6 +118,9 @@ def test_who_answers() -> None:
     assert tell_source(JUDGED) == "Predicted by model v3; the reasons are what moved it most."
     assert tell_source(replace(JUDGED, fallback=True)).startswith("No model serves: the rule answers")
     assert tell_band(replace(JUDGED, low=None, high=None)) == ""
+    assert tell_band(replace(JUDGED, churn_probability=0.2)).endswith("; this one stands higher among them")
+    assert tell_band(replace(JUDGED, churn_probability=0.05)).endswith("; this one stands lower among them")
+    assert tell_band(JUDGED).endswith("9 times in 10")
     assert "The best match of 401 tutors" in render_pair(STUDENT, TUTOR, JUDGED, replace(RANKED, place=0), 401)
 
 
