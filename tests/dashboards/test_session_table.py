@@ -55,6 +55,12 @@ def test_a_row_in_words_and_figures() -> None:
     assert list(row["cells"]) == [column["key"] for column in SESSION_COLUMNS]
 
 
+def test_what_was_done_stands_by_the_tutor_where_its_column_is_left_out() -> None:
+    (row,) = show_session_rows([replace(SESSION, deed=CALL)], "UTC", {}, serving="v3", may_act=False)
+
+    assert (row["cells"]["tutor_name"]["narrow"], row["cells"]["deed"]["text"]) == ("Called", "Called")
+
+
 def test_what_can_be_sorted_is_what_the_list_sorts_by() -> None:
     assert {column["key"] for column in SESSION_COLUMNS if column.get("sortable")} == {*SORTS} - {"student_id"}
 
