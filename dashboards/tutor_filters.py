@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import panel_material_ui as pmui
 
@@ -47,6 +48,17 @@ class TutorFilters:
             self._subject.param.update(options=[subject], value=subject)
         self._search.param.update(value=search, value_input=search)
         self._setting = False
+
+    def write(self) -> str:
+        """The query of the address that finds this again; "" for what is usual."""
+        asked = {
+            "risk": (RISKS[self._risk.value], RISKS["All"]),
+            "standing": (STANDING[self._standing.value], STANDING["Active"]),
+            "subject": (self._subject.value or "", ""),
+            "search": (self._search.value_input, ""),
+        }
+        query = urlencode({name: now for name, (now, usual) in asked.items() if now != usual})
+        return f"?{query}" if query else ""
 
     def offer(self, subjects: Sequence[str]) -> None:
         """Let one of these subjects be chosen; the one that is chosen stays, though nobody teaches it any more."""

@@ -13,6 +13,7 @@ import panel_material_ui as pmui
 
 from dashboards.address import read_word
 from dashboards.components.data_table import DataTable
+from dashboards.components.in_browser import InBrowser
 from dashboards.context import Context
 from dashboards.csv_export import CsvTable, show_export
 from dashboards.html import show_html, update_html
@@ -72,6 +73,7 @@ class _TutorsPage:
         )
         self._tiles = show_tiles()
         self._notice = show_notice()
+        self._browser = InBrowser(width=0, height=0, margin=0)
         self._filters = TutorFilters(self._start_over)
         self._filters.read(*(read_word(name) for name in ("risk", "standing", "subject", "search")))
         self._until = datetime.now(UTC)  # the moment that the rates are of
@@ -105,6 +107,7 @@ class _TutorsPage:
         return show_side_by_side(
             show_card(
                 "Reschedule rates",
+                self._browser,
                 spread(*self._filters.widgets, margin=(0, 18, 12, 18)),
                 self._table,
                 self._no_match,
@@ -133,6 +136,7 @@ class _TutorsPage:
         summary = self._live.share(summarise_tutors)
         self._until = summary.last_calculated_at or datetime.now(UTC)
         self._filters.offer(self._live.share(list_subjects))
+        self._browser.address = self._filters.write()
         if self._linked:
             self._follow_link()
         update_html(self._tiles, render_tiles(summary_tiles(summary)))

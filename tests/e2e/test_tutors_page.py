@@ -81,6 +81,9 @@ def test_search_and_risk_filter(page: Page) -> None:
     page.get_by_role("button", name="Low risk").click()
     expect(page.get_by_text("1–10 of 15")).to_be_visible()
     expect(shown_names(page).first).to_have_text("Bert")
+    expect(page).to_have_url(re.compile(r"/tutors\?risk=low_risk$"))
+    page.reload()
+    expect(page.get_by_text("1–10 of 15")).to_be_visible()
 
 
 @pytest.mark.long

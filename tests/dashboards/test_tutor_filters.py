@@ -1,0 +1,42 @@
+"""The filters of the list of tutors, and the address that finds them again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from dashboards.tutor_filters import TutorFilters
+
+NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)
+
+
+def made(risk: str = "", standing: str = "", subject: str = "", search: str = "") -> TutorFilters:
+    filters = TutorFilters(lambda: None)
+    filters.read(risk, standing, subject, search)
+    return filters
+
+
+@pytest.mark.parametrize(
+    ("asked", "address"),
+    [
+        ((), ""),
+        (("all", "active", "", ""), ""),
+        (("high_risk", "former", "", ""), "?risk=high_risk&standing=former"),
+        (("", "all", "Maths & more", "o'brien"), "?standing=all&subject=Maths+%26+more&search=o%27brien"),
+        (("<b>", "nobody", "", ""), ""),  # words that mean nothing
+    ],
+)
+def test_the_address_finds_again_what_is_listed(asked: tuple[str, ...], address: str) -> None:
+    assert made(*asked).write() == address
+
+
+def test_what_is_chosen_by_hand_is_in_the_address() -> None:
+    told: list[None] = []
+    filters = TutorFilters(lambda: told.append(None))
+    search, risk, *_ = filters.widgets
+    search.value_input = "ada"
+    risk.value = "Low risk"
+
+    assert filters.write() == "?risk=low_risk&search=ada"
+    assert (filters.ask(NOW)["search"], filters.ask(NOW)["risk_status"], len(told)) == ("ada", "low_risk", 2)
