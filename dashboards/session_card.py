@@ -53,7 +53,8 @@ class SessionCard:
         may_act = visitor.may_act_as("coach")
         self._session = session.id
         update_html(self._detail, render_session(session, self._context.zone))
-        update_html(self._reasons, render_reasons(session, self._context.zone))
+        mails_leave = self._context.settings.smtp_url is not None
+        update_html(self._reasons, render_reasons(session, self._context.zone, mails_leave=mails_leave))
         self.form.show(session, may_act=may_act)
         self._renew.visible = may_act and session.ahead
         self._only_look.visible = not may_act

@@ -25,6 +25,7 @@ DEEDS: Final[dict[str, DeedWords]] = {
     "note": DeedWords("Note", "Save note", "Noted", "edit_note"),
 }
 MAILS: Final = {"pending": "mail queued", "sent": "mail sent", "failed": "mail failed"}
+KEPT: Final = {"sent": "mail kept as a file"}  # where no mail server is set
 
 
 def say_done(deed: SessionDeed) -> str:

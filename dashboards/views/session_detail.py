@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from markupsafe import Markup
 
 from dashboards.formats import format_percent, format_time
 from dashboards.views.actors import name_actor
-from dashboards.views.deeds import DEEDS, MAILS, say_done
+from dashboards.views.deeds import DEEDS, KEPT, MAILS, say_done
 from dashboards.views.risk import render_risk
 from modelling.fallback import RULE_VERSION
 from scoring.prediction_change import PredictionChange
@@ -39,9 +39,13 @@ def render_session(session: SessionDetail, zone: str) -> Markup:
     return Markup("<section>{}{}</section>").format(_render_head(session, zone), _render_predictions(session, zone))
 
 
-def render_reasons(session: SessionDetail, zone: str) -> Markup:
-    """What was done, why it is predicted so and what changed, as HTML in which notes are text; zone as above."""
-    return Markup("<section>{}{}</section>").format(_render_deeds(session, zone), _render_why(session, zone))
+def render_reasons(session: SessionDetail, zone: str, *, mails_leave: bool = True) -> Markup:
+    """What was done, why it is predicted so and what changed, as HTML in which notes are text; zone as above.
+
+    mails_leave: whether a mail server is set; else they are kept as files.
+    """
+    done = _render_deeds(session, zone, MAILS if mails_leave else MAILS | KEPT)
+    return Markup("<section>{}{}</section>").format(done, _render_why(session, zone))
 
 
 def say_only_look(role: str) -> Markup:
@@ -178,16 +182,16 @@ def _render_effect(phrase: str, effect: float, share: float) -> Markup:
     ).format(phrase[:1].upper() + phrase[1:], tone, icon, word, bar)
 
 
-def _render_deeds(session: SessionDetail, zone: str) -> Markup:
+def _render_deeds(session: SessionDetail, zone: str, mails: Mapping[str, str]) -> Markup:
     if not session.deeds:
         return Markup("<h3>Done so far</h3><p>Nothing yet.</p>")
-    items = Markup("").join(_render_deed(deed, zone) for deed in session.deeds)
+    items = Markup("").join(_render_deed(deed, zone, mails) for deed in session.deeds)
     outcome = OUTCOMES[session.status]
     return Markup("<h3>Done so far</h3><ol class=deeds>{}</ol><p class=quiet>Outcome: {}.</p>").format(items, outcome)
 
 
-def _render_deed(deed: SessionDeed, zone: str) -> Markup:
-    mail = f", {MAILS[deed.mail]}" if deed.mail else ""
+def _render_deed(deed: SessionDeed, zone: str, mails: Mapping[str, str]) -> Markup:
+    mail = f", {mails[deed.mail]}" if deed.mail else ""
     note = Markup("<p class=note>{}</p>").format(deed.note) if deed.note else NONE
     icon = "error" if deed.failed else DEEDS[deed.kind].icon
     return Markup(

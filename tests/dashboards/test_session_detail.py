@@ -134,5 +134,7 @@ def test_what_is_not_ahead_not_predicted_or_done() -> None:
     sent = replace(failed, mail="sent", actor="person bob")
     html = render_reasons(replace(DETAIL, deeds=[sent, failed], status="completed"), "UTC")
     assert "<b>Reminded</b> by bob, mail sent" in html
+    kept = render_reasons(replace(DETAIL, deeds=[sent]), "UTC", mails_leave=False)
+    assert "<b>Reminded</b> by bob, mail kept as a file" in kept
     assert "<b>Reminder failed</b> by automatic, mail failed" in html
     assert "Outcome: took place." in html

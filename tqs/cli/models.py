@@ -64,6 +64,8 @@ def retrain(
         print_json(outcomes)
     else:
         print_table(outcomes, empty="every target has a model already")
+        if any(outcome["decision"] == "promoted" for outcome in outcomes):
+            print("What is stored follows the new model with the next hourly run, or now: tqs score")
 
 
 def predict(
