@@ -45,3 +45,8 @@ def format_short_time(moment: datetime, zone: str) -> str:
     """The local time where the zone is named beside it: "Sat 21 Nov 2026, 14:05"."""
     local = moment.astimezone(ZoneInfo(zone))
     return f"{local:%a} {local.day} {local:%b %Y}, {local:%H:%M}"
+
+
+def tell_side(value: float, low: float, high: float) -> str:
+    """Where a value stands beside an interval: "lower", "higher", or "" within it."""
+    return "lower" if value < low else "higher" if value > high else ""

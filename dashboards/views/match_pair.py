@@ -7,7 +7,7 @@ from typing import Final
 from markupsafe import Markup
 
 from dashboards.components.data_table import Tone
-from dashboards.formats import NOTHING, format_percent, format_points
+from dashboards.formats import NOTHING, format_percent, format_points, tell_side
 from dashboards.views.match_cards import tell_years
 from dashboards.views.notices import Notice
 from dashboards.views.risk import render_risk
@@ -85,10 +85,8 @@ def tell_band(judged: JudgedPair) -> str:
     if judged.low is None or judged.high is None:
         return ""
     said = f"Of pairs scored alike {100 * judged.low:.0f}–{100 * judged.high:.0f}% left, 9 times in 10"
-    if judged.low <= judged.churn_probability <= judged.high:
-        return said
-    side = "higher" if judged.churn_probability > judged.high else "lower"
-    return f"{said}; this one stands {side} among them"
+    side = tell_side(judged.churn_probability, judged.low, judged.high)
+    return f"{said}; this one stands {side} among them" if side else said
 
 
 def render_change(before: JudgedPair, after: JudgedPair, *, changed: bool) -> Markup:

@@ -7,7 +7,7 @@ from typing import Final
 
 from markupsafe import Markup
 
-from dashboards.formats import format_percent, format_time
+from dashboards.formats import format_percent, format_time, tell_side
 from dashboards.views.actors import name_actor
 from dashboards.views.deeds import DEEDS, KEPT, MAILS, say_done
 from dashboards.views.risk import render_risk
@@ -64,10 +64,8 @@ def say_band(found: TrustedPrediction) -> str:
         f"Of sessions scored like this one ({band.begins:.0%} to {band.ends:.0%}), {band.low:.0%} to {band.high:.0%} "
         f"were (9 in 10 sure, by {band.rows:,} that the model never saw)."
     )
-    if band.low <= probability <= band.high:
-        return said
-    side = "higher" if probability > band.high else "lower"
-    return f"{said} This one stands {side} among them, so that range is not its own."
+    side = tell_side(probability, band.low, band.high)
+    return f"{said} This one stands {side} among them, so that range is not its own." if side else said
 
 
 def say_change(found: TrustedPrediction, zone: str) -> str:
