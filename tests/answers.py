@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 from bentos.answers import Answers
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 
 
 def fetch_answer(engine: Engine, sql: str, *parameters: Any) -> bytes | None:

@@ -10,7 +10,7 @@ from sqlalchemy import URL, Engine, make_url, text
 from bentos import answers
 from bentos.answers import Answers
 from bentos.snapshots import Snapshots
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 from tqs.errors import DatabaseDownError
 
 ROWS = "SELECT coalesce(json_agg(prefix ORDER BY prefix), '[]')::text FROM api_keys WHERE name = $1"

@@ -18,7 +18,7 @@ from access.ring import ApiKey, KeyRing
 from bentos.auth import Guard
 from bentos.gate import Gate
 from bentos.paths import PathNames
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 from tqs.settings import Settings
 
 GOOD, READER, INGESTER = "good-key", "reader-key", "ingester-key"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from bentos import body as body_module
 from bentos.body import BodyError, ClientGone, Receive, Unproven, check_body, check_json, read_body, replay_body
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 
 
 def arriving(chunks: Iterable[bytes], *, end: bool = True) -> Receive:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bentos.deadline import Deadline
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 
 App = Callable[[Any, Any, Any], Awaitable[None]]
 OK = {"type": "http.response.start", "status": 200, "headers": []}

@@ -16,8 +16,8 @@ from sqlalchemy import Engine, text
 from access.keys import create_key, hash_key, list_keys
 from access.ring import ApiKey, KeyRing
 from tests.access.test_tokens import SECRET, make_token
-from tests.bentos.loops import run_coroutine
 from tests.bentos.test_auth import GOOD, NEW, READER, Answer, FakeWorker, answering, call, echo, guard, make_gate
+from tests.loops import run_coroutine
 
 TOKENS = {"jwt_secret": SECRET, "jwt_algorithm": "HS256", "jwt_audience": "tqs"}
 WEBHOOK_SECRET = "of-these-tests-and-long-enough-0123456789"  # noqa: S105

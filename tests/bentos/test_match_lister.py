@@ -15,7 +15,7 @@ from bentos.routers.match_predictions import MatchLister
 from modelling.store import promote, save_challenger
 from scoring.pair_people import read_clock
 from scoring.pairs import predict_pairs
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 from tests.scoring.conftest import Records, serve, uid
 from tqs.errors import ConflictError, ModelError
 

@@ -15,7 +15,7 @@ from bentos.answers import Answers, Kept
 from bentos.pair_batch import PairBatch
 from scoring.pair_people import STUDENT_NUMBERS, TUTOR_NUMBERS
 from scoring.pair_predictions import Pair, PairInputs
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 from tests.scoring.conftest import serve, uid
 from tqs.errors import ConflictError, DatabaseDownError
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from bentos.snapshots import Snapshots
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 
 
 class Database:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bentos.together import MOST_RECORDS, Together
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 
 
 class Squares:

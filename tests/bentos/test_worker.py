@@ -20,8 +20,8 @@ from bentos import worker as worker_module
 from bentos.worker import Worker
 from modelling.store import promote, save_challenger
 from records.engine import Databases
-from tests.bentos.loops import run_coroutine
 from tests.conftest import connect_as_owner
+from tests.loops import run_coroutine
 from tqs.settings import Settings
 
 

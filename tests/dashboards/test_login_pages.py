@@ -15,7 +15,7 @@ from access.refusals import RefusalLog
 from dashboards.login import Door, LoginProvider, find_sender
 from records.engine import create_app_engine
 from tests.e2e.conftest import free_port
-from tests.e2e.logins import run_aside
+from tests.loops import run_coroutine
 
 
 def ask(path: str, cookie: str = "", body: dict[str, str] | None = None) -> HTTPResponse:
@@ -49,7 +49,7 @@ def ask(path: str, cookie: str = "", body: dict[str, str] | None = None) -> HTTP
             server.stop()
 
     try:
-        return run_aside(run())
+        return run_coroutine(run())
     finally:
         engine.dispose()
 

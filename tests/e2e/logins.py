@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import http.client
 import os
 import re
 import urllib.parse
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.cookies import Morsel, SimpleCookie
-from typing import Any, Self, TypeVar
+from typing import Self
 
 from playwright.sync_api import Browser, Page
 from tornado.httpclient import HTTPRequest
@@ -25,8 +23,7 @@ from dashboards.login import COOKIE
 from dashboards.password_file import derive_cookie_secret
 from dashboards.visitor import mark_login
 from tests.e2e.conftest import Dashboards
-
-T = TypeVar("T")
+from tests.loops import run_coroutine
 
 
 @dataclass
@@ -141,13 +138,7 @@ def hear(dashboards: Dashboards, cookie: str, token: str) -> str | bytes | None:
         connection.close()
         return said
 
-    return run_aside(listen())
-
-
-def run_aside(work: Coroutine[Any, Any, T]) -> T:
-    """What `work` gives, in a thread of its own: Playwright has a loop running in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, work).result()
+    return run_coroutine(listen())
 
 
 def _upgrade(dashboards: Dashboards, origin: str, cookie: str, token: str | None) -> dict[str, str]:

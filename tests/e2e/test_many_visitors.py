@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import statistics
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from benchmarks._crowd import visit
 from benchmarks._dashboards import found_company, serving
 from benchmarks._server import temporary_engine
 from benchmarks.dashboards import CROWD_MS, GROWTH, OPENING_MS, PEOPLE, WITH_TABLES, posting
+from tests.loops import run_coroutine
 
 SECONDS = 300.0
 
@@ -22,7 +22,7 @@ def test_many_people_at_once_wait_little_and_memory_stays_flat(tmp_path: Path) -
     with temporary_engine() as engine:
         found_company(engine)
         with serving(engine, tmp_path / "home") as server, posting(engine, tmp_path / "home"):
-            crowd = asyncio.run(visit(server, SECONDS, people=PEOPLE, pages=WITH_TABLES))
+            crowd = run_coroutine(visit(server, SECONDS, people=PEOPLE, pages=WITH_TABLES))
 
     assert len(crowd.waits) > 0.5 * PEOPLE * SECONDS / 5  # one in five seconds at least, most of the time
     assert statistics.quantiles(crowd.waits, n=20)[-1] <= CROWD_MS / 1000

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 from sqlalchemy import Engine
 
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 
 
 def answered(engine: Engine, sql: str, *parameters: Any) -> bytes | None:

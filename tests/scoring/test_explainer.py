@@ -18,7 +18,7 @@ from scoring.explanation_prompt import write_prompt
 from scoring.explanation_store import Explanation, promise_explanation
 from scoring.explanation_text import MatchFacts, write_explanation
 from scoring.explanations import Contribution
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 from tests.scoring.language_server import Server, completion, language_server, send
 
 FACTS = MatchFacts(

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from scoring import language_model
 from scoring.language_model import LanguageModel, LanguageModelError, open_language_model
-from tests.bentos.loops import run_coroutine
+from tests.loops import run_coroutine
 from tests.scoring.language_server import KEY, Server, completion, language_server, send
 from tqs.settings import load_settings
 

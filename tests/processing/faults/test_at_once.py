@@ -73,9 +73,11 @@ def count(ledger: Ledger, state: str) -> int:
 
 
 def is_done(ledger: Ledger) -> bool:
-    """Whether all is processed and all mails are sent."""
-    [mails] = ledger.rows("SELECT count(*) FROM email_reports WHERE state = 'pending'")
-    return count(ledger, "pending") == 0 and mails["count"] == 0
+    """Whether all is processed and all mails are sent, asked at once: what processes queues mails as it commits."""
+    waiting = (
+        "SELECT FROM work_items WHERE state = 'pending' UNION ALL SELECT FROM email_reports WHERE state = 'pending'"
+    )
+    return not ledger.rows(waiting)
 
 
 def settle(ledger: Ledger) -> None:
