@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from http import HTTPStatus
 from typing import Any
 
 from markdown_it import MarkdownIt
@@ -11,12 +9,11 @@ from markupsafe import Markup
 from sqlalchemy import Engine
 from tornado.web import authenticated
 
-from dashboards.plain_page import PlainHandler, name_sender, render_error, render_plain_page
+from dashboards.plain_page import PlainHandler, name_sender, render_plain_page
 from modelling.model_card import make_card
 from modelling.store import list_models
 from records.columns import TARGETS
-from records.engine import explain_outage
-from tqs.errors import ModelError, RecordsError
+from tqs.errors import NotFoundError
 
 
 def card_route(engine: Engine) -> Any:
@@ -44,23 +41,12 @@ class _CardHandler(PlainHandler):
 
     @authenticated
     async def get(self, target: str, version: str) -> None:
-        name = name_sender(self)
-        status, page = await asyncio.to_thread(_answer, self.engine, target, version, name)
-        self.set_status(status)
-        self.finish(page)
+        place: dict[str, Any] = {"depth": 2, "name": name_sender(self), "back": "models"}
 
+        def make_page() -> str:
+            if all(row.version != version for row in list_models(self.engine, target)):
+                raise NotFoundError(f"There is no model {version} of {target}, or it is not kept any more")
+            card = render_card(make_card(self.engine, target, version))
+            return render_plain_page(f"Model card: {target} {version}", card, **place)
 
-def _answer(engine: Engine, target: str, version: str, name: str) -> tuple[HTTPStatus, str]:
-    """The page, or one that says why there is no card."""
-    place: dict[str, Any] = {"depth": 2, "name": name, "back": "models"}
-    try:
-        with explain_outage(engine):
-            if all(row.version != version for row in list_models(engine, target)):
-                missing = f"There is no model {version} of {target}, or it is not kept any more."
-                return HTTPStatus.NOT_FOUND, render_error(HTTPStatus.NOT_FOUND, missing, **place)
-            card = make_card(engine, target, version)
-    except RecordsError as error:
-        return HTTPStatus.SERVICE_UNAVAILABLE, render_error(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}.", **place)
-    except ModelError as error:
-        return HTTPStatus.CONFLICT, render_error(HTTPStatus.CONFLICT, f"{error}.", **place)
-    return HTTPStatus.OK, render_plain_page(f"Model card: {target} {version}", render_card(card), **place)
+        await self.answer_aside(self.engine, make_page, **place)

@@ -70,7 +70,7 @@ class DeedForm:
         self._send = pmui.Button(label="Send", variant="contained", size="small", margin=0, on_click=self._do)
         cancel = pmui.Button(label="Cancel", variant="text", size="small", margin=0, on_click=lambda _: self.close())
         buttons = pn.Row(self._send, cancel, margin=0, stylesheets=[":host { gap: 8px; }"])
-        self._focus = InBrowser(width=0, height=0, margin=0)
+        self._focus = InBrowser()
         self._fields = [self._focus, self._hint, self._tutor, self._note, buttons]
         self._form = pn.Column(  # gets its fields when it first opens: they are a tenth of what opening the page takes
             visible=False,

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
 from markupsafe import Markup
 from panel.io.server import AuthenticatedStaticFileHandler
+from sqlalchemy import Engine
 from tornado.web import HTTPError, RequestHandler, authenticated
 
 from dashboards.bar import FIRST_PAGE, PAGES, TITLE, render_bar
 from dashboards.styles import read_style
 from dashboards.theme import FAVICON, LOOK_SCRIPT
+from records.engine import explain_outage
+from tqs.errors import ModelError, NotFoundError, RecordsError, TqsError
 
 _HASH: Final = base64.b64encode(hashlib.sha256(LOOK_SCRIPT.encode()).digest()).decode()
 POLICY: Final = (
@@ -39,6 +44,11 @@ ERRORS: Final = {
     HTTPStatus.METHOD_NOT_ALLOWED: ("This cannot be done here", "Go on from here."),
     HTTPStatus.CONFLICT: ("This cannot be shown", "Go on from here."),
     HTTPStatus.SERVICE_UNAVAILABLE: ("The records cannot be reached", "Try again in a moment."),
+}
+REFUSED: Final[dict[type[TqsError], HTTPStatus]] = {
+    RecordsError: HTTPStatus.SERVICE_UNAVAILABLE,
+    NotFoundError: HTTPStatus.NOT_FOUND,
+    ModelError: HTTPStatus.CONFLICT,
 }
 _OURS: Final = ("Something went wrong here", "The log of the dashboards says what. Try again in a moment.")
 
@@ -104,6 +114,22 @@ class PlainHandler(RequestHandler):
         self.set_header("Content-Security-Policy", POLICY)
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "private, no-cache")
+
+    async def answer_aside(self, engine: Engine, make_page: Callable[[], str], **place: Any) -> None:
+        """Answer as `make_answer` says, with the records read in a thread."""
+        status, page = await asyncio.to_thread(make_answer, engine, make_page, **place)
+        self.set_status(status)
+        self.finish(page)
+
+
+def make_answer(engine: Engine, make_page: Callable[[], str], **place: Any) -> tuple[HTTPStatus, str]:
+    """A page that is made from the records, or one that says why it cannot be; place: as for `render_plain_page`."""
+    try:
+        with explain_outage(engine):
+            return HTTPStatus.OK, make_page()
+    except tuple(REFUSED) as error:
+        status = next(status for kind, status in REFUSED.items() if isinstance(error, kind))
+        return status, render_error(status, f"{error}.", **place)
 
 
 class NothingHere(PlainHandler):

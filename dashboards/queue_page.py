@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Any, Final
 
 from markupsafe import Markup
@@ -14,13 +12,11 @@ from tornado.web import authenticated
 
 from dashboards.formats import format_count, format_time
 from dashboards.html import EMPTY
-from dashboards.plain_page import PlainHandler, name_sender, render_error, render_plain_page
+from dashboards.plain_page import PlainHandler, name_sender, render_plain_page
 from dashboards.views.overview_health import format_age
 from processing.upkeep import FailedSession, QueueCounts, count_queue, list_failed
-from records.engine import explain_outage
 from reports.contents import Notice
 from reports.upkeep import notice_failed_mails
-from tqs.errors import RecordsError
 
 ADDRESS: Final = "queue"
 MOST: Final = 100  # sessions that are listed
@@ -85,6 +81,14 @@ def _render_mails(mails: Notice | None) -> Markup:
     ).format(format_count(mails.count), mails.what, mails.remedy, rows)
 
 
+def make_queue_page(engine: Engine, zone: str, **place: Any) -> str:
+    """The whole page as the records have it now; place: as for `render_plain_page`."""
+    with engine.connect() as connection:
+        queue, failed, now = count_queue(connection), list_failed(connection, MOST), datetime.now(UTC)
+        mails = notice_failed_mails(connection, now)
+    return render_plain_page("Queue and mails", render_queue(queue, failed, mails, now, zone), **place)
+
+
 class _QueueHandler(PlainHandler):
     def initialize(self, engine: Engine, zone: str) -> None:
         self.engine = engine
@@ -92,18 +96,5 @@ class _QueueHandler(PlainHandler):
 
     @authenticated
     async def get(self) -> None:
-        status, page = await asyncio.to_thread(_answer, self.engine, self.zone, name_sender(self))
-        self.set_status(status)
-        self.finish(page)
-
-
-def _answer(engine: Engine, zone: str, name: str) -> tuple[HTTPStatus, str]:
-    """The page, or one that says that the records are away."""
-    place: dict[str, Any] = {"depth": 0, "name": name}
-    try:
-        with explain_outage(engine), engine.connect() as connection:
-            queue, failed, now = count_queue(connection), list_failed(connection, MOST), datetime.now(UTC)
-            mails = notice_failed_mails(connection, now)
-    except RecordsError as error:
-        return HTTPStatus.SERVICE_UNAVAILABLE, render_error(HTTPStatus.SERVICE_UNAVAILABLE, f"{error}.", **place)
-    return HTTPStatus.OK, render_plain_page("Queue and mails", render_queue(queue, failed, mails, now, zone), **place)
+        place: dict[str, Any] = {"depth": 0, "name": name_sender(self)}
+        await self.answer_aside(self.engine, lambda: make_queue_page(self.engine, self.zone, **place), **place)

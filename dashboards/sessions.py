@@ -85,7 +85,7 @@ class _SessionsPage:
         self._renew_all = pmui.Button(
             label="Predict all anew", icon="refresh", variant="outlined", size="small", margin=0, visible=False
         )
-        self._browser = InBrowser(key_code="KeyN", width=0, height=0, margin=0)
+        self._browser = InBrowser(key_code="KeyN")
         self._card = SessionCard(context, self._page, self._stay, above=self._browser)
         self._body = self._lay_out()
         self._read_address()

@@ -6,12 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
+from uuid import UUID
 
 import panel_material_ui as pmui
 
-from scoring.tutor_page import RISK_STATUSES, STANDINGS, Taught
+from scoring.tutor_page import STANDINGS, Taught
 
-RISKS: Final = dict(zip(("All", "High risk", "Low risk"), RISK_STATUSES, strict=True))
+NEWLY_FLAGGED: Final = "newly_flagged"
+RISKS: Final = {"All": "all", "High risk": "high_risk", "Newly flagged": NEWLY_FLAGGED, "Low risk": "low_risk"}
 STANDING: Final = dict(zip(("Active", "Former", "Both"), STANDINGS, strict=True))
 TAUGHT_DAYS: Final = 90
 
@@ -70,12 +72,21 @@ class TutorFilters:
             self._subject.options = options
             self._setting = False
 
-    def ask(self, until: datetime) -> dict[str, Any]:
-        """What is asked for, as `TutorQuery` has it. until: the moment that the rates are of."""
+    @property
+    def newly_flagged(self) -> bool:
+        """Whether only those are asked for whose flag is new."""
+        return bool(RISKS[self._risk.value] == NEWLY_FLAGGED)
+
+    def ask(self, until: datetime, newly: Sequence[UUID]) -> dict[str, Any]:
+        """What is asked for, as `TutorQuery` has it.
+
+        until: the moment that the rates are of. newly: whose flag is new.
+        """
         subject = self._subject.value
         taught = Taught(subject, until - timedelta(days=TAUGHT_DAYS), until) if subject else None
         return {
-            "risk_status": RISKS[self._risk.value],
+            "risk_status": "high_risk" if self.newly_flagged else RISKS[self._risk.value],
+            "among": newly if self.newly_flagged else None,
             "standing": STANDING[self._standing.value],
             "search": self._search.value_input.replace("\0", ""),
             "taught": taught,

@@ -20,7 +20,16 @@ from dashboards.html import show_html, update_html
 from dashboards.page import LivePage
 from dashboards.tutor_filters import TutorFilters
 from dashboards.views.cards import frame, show_card, show_side_by_side, spread
-from dashboards.views.notices import NO_MATCH, find_missing, show_astray, show_notice, tell_astray, update_notice
+from dashboards.views.notices import (
+    NO_MATCH,
+    NOT_COUNTED,
+    Notice,
+    find_missing,
+    show_astray,
+    show_notice,
+    tell_astray,
+    update_notice,
+)
 from dashboards.views.rate_charts import (
     draw_rate_distribution,
     draw_rate_history,
@@ -64,6 +73,7 @@ class _TutorsPage:
     def __init__(self, context: Context) -> None:
         self._engine = context.engine
         self._live = context.live
+        self._kept_review = context.kept_review
         self._drawn: dict[str, Any] = {}
         self._prior: RatePrior | None = None
         self._chosen = ""
@@ -73,7 +83,7 @@ class _TutorsPage:
         )
         self._tiles = show_tiles()
         self._notice = show_notice()
-        self._browser = InBrowser(width=0, height=0, margin=0)
+        self._browser = InBrowser()
         self._filters = TutorFilters(self._start_over)
         self._filters.read(*(read_word(name) for name in ("risk", "standing", "subject", "search")))
         self._until = datetime.now(UTC)  # the moment that the rates are of
@@ -170,22 +180,27 @@ class _TutorsPage:
         )
         rows = show_tutor_rows(page.tutors, self._prior, histories)
         table.param.update(rows=rows, total=page.total, visible=page.total > 0)
-        update_notice(self._no_match, None if page.total else NO_MATCH)
+        update_notice(self._no_match, None if page.total else self._say_nothing())
         return page.tutors
+
+    def _say_nothing(self) -> Notice:
+        """Why the list is empty."""
+        counted = self._kept_review.value is not None
+        return NO_MATCH if counted or not self._filters.newly_flagged else NOT_COUNTED
 
     def _list(self, page: int) -> TutorPage:
         return list_tutors(self._engine, self._query(page))
 
     def _query(self, page: int = 0) -> TutorQuery:
         """What is asked for; by the plain rate as long as too few tutors have sessions for a likely one."""
-        sort_by = self._table.sort["by"]
+        sort_by, review = self._table.sort["by"], self._kept_review.value
         return TutorQuery(
             sort_by="reschedule_rate_30d" if sort_by == LIKELY and self._prior is None else sort_by,
             sort_order=self._table.sort["order"],
             limit=self._table.page_size,
             offset=page * self._table.page_size,
             prior=self._prior,
-            **self._filters.ask(self._until),
+            **self._filters.ask(self._until, review.flags.newly_ids if review else ()),
         )
 
     def _tabulate(self) -> CsvTable:

@@ -36,14 +36,19 @@ class FlagChanges:
     """How many active tutors are flagged now and were not DAYS before, how many the other way round, and some of each.
 
     flagged: how many are flagged now, in all. newly: the SHOWN with the most reschedules beyond what the threshold
-    lets them; cleared: the SHOWN with the fewest.
+    lets them; cleared: the SHOWN with the fewest. newly_ids: of all who are newly flagged.
     """
 
     flagged: int
-    newly_count: int
+    newly_ids: tuple[UUID, ...]
     cleared_count: int
     newly: list[FlagChange]
     cleared: list[FlagChange]
+
+    @property
+    def newly_count(self) -> int:
+        """How many are newly flagged."""
+        return len(self.newly_ids)
 
 
 def read_flag_changes(engine: Engine, now: datetime) -> FlagChanges:
@@ -61,7 +66,7 @@ def read_flag_changes(engine: Engine, now: datetime) -> FlagChanges:
             changes[row.is_high_risk].append(_make_change(row._mapping))
     return FlagChanges(
         flagged=totals["flagged"],
-        newly_count=totals["newly_count"],
+        newly_ids=tuple(totals["newly_ids"] or ()),
         cleared_count=totals["cleared_count"],
         newly=changes[True],
         cleared=changes[False],
@@ -105,7 +110,7 @@ _CHANGES: Final = text(
         ) c WHERE is_high_risk <> was_high_risk
     ), total AS (
         SELECT (SELECT count(*) FROM flag WHERE is_high_risk) AS flagged,
-            (SELECT count(*) FROM changed WHERE is_high_risk) AS newly_count,
+            (SELECT array_agg(id ORDER BY place) FROM changed WHERE is_high_risk) AS newly_ids,
             (SELECT count(*) FROM changed WHERE NOT is_high_risk) AS cleared_count
     )
     SELECT total.*, c.* FROM total LEFT JOIN (SELECT * FROM changed WHERE place <= :shown) c ON true

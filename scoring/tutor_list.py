@@ -148,7 +148,10 @@ def summarise_tutors(engine: Engine) -> TutorSummary:
 _COLUMNS: Final = tuple(field.name for field in fields(ListedTutor))
 _BINDS: Final = {
     name: f":{name}"
-    for name in ("limit", "offset", "search", "prior_reschedules", "prior_sessions", "subject", "since", "until")
+    for name in (
+        *("limit", "offset", "search", "prior_reschedules", "prior_sessions"),
+        *("subject", "since", "until", "among"),
+    )
 }
 _SUBJECTS: Final = text(
     """
@@ -168,7 +171,11 @@ def _values(query: TutorQuery) -> dict[str, Any]:
     values: dict[str, Any] = {"search": query.search}
     if query.prior is not None:
         values |= {"prior_reschedules": query.prior.reschedules, "prior_sessions": query.prior.sessions}
-    return values if query.taught is None else values | asdict(query.taught)
+    if query.taught is not None:
+        values |= asdict(query.taught)
+    if query.among is not None:
+        values["among"] = list(map(str, query.among))
+    return values
 
 
 def _with_scores() -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, Final
+from uuid import UUID
 
 from records.json_sql import json_columns, json_list, json_object
 from scoring.shrinkage import RatePrior
@@ -49,7 +50,7 @@ class TutorQuery:
     Nulls come last in either order, ties are broken by id, names compare by code point. `search` is looked for in
     name and e-mail whatever the case, and means itself: `%` and `_` are letters like any other. With a `prior` they can
     be sorted by the rate of 30 days as it is likely to be (`scoring.shrinkage`). `standing` lists those who were
-    removed instead, or as well. `taught` leaves those who had sessions of a subject.
+    removed instead, or as well. `taught` leaves those who had sessions of a subject, `among` those of these ids.
 
     Raises
     ------
@@ -68,6 +69,7 @@ class TutorQuery:
     prior: RatePrior | None = None
     standing: str = "active"
     taught: Taught | None = None
+    among: Sequence[UUID] | None = None
 
     def __post_init__(self) -> None:
         _check_choice("risk_status", self.risk_status, RISK_STATUSES)
@@ -99,10 +101,10 @@ def select_tutors(query: TutorQuery, columns: Sequence[str]) -> str:
     """SQL of the page's rows with these columns, in order; {limit}, {offset} and {search} stand for its parameters.
 
     {prior_reschedules} and {prior_sessions} do where it is sorted by LIKELY; {subject}, {since} and {until} where it is
-    filtered by what they taught.
+    filtered by what they taught, and {among} where by who they are.
     """
-    looked_at = query.search or query.taught or query.standing != "active" or query.sort_by in ("name", LIKELY)
-    page = _sorted_ids(query) if looked_at else _walked_ids(query)
+    filtered = query.search or query.taught or query.among is not None or query.standing != "active"
+    page = _sorted_ids(query) if filtered or query.sort_by in ("name", LIKELY) else _walked_ids(query)
     return f"""
         SELECT {_list(columns)} FROM ({page}) page
         JOIN tutors t ON t.id = page.id LEFT JOIN tutor_scores s ON s.tutor_id = t.id
@@ -173,7 +175,7 @@ def _order(query: TutorQuery) -> str:
 
 def _match(query: TutorQuery) -> str:
     standing = {"active": "t.is_active", "former": "NOT t.is_active", "all": "TRUE"}[query.standing]
-    return f"{standing}{_risk(query)}{_search(query)}{_taught(query)}"
+    return f"{standing}{_risk(query)}{_search(query)}{_taught(query)}{_among(query)}"
 
 
 def _taught(query: TutorQuery) -> str:
@@ -181,6 +183,10 @@ def _taught(query: TutorQuery) -> str:
         return ""
     return """ AND t.id IN (SELECT tutor_id FROM sessions
             WHERE subject = {subject} AND scheduled_time > {since} AND scheduled_time <= {until})"""
+
+
+def _among(query: TutorQuery) -> str:
+    return "" if query.among is None else " AND t.id = ANY(CAST({among} AS uuid[]))"
 
 
 def _risk(query: TutorQuery) -> str:

@@ -42,17 +42,6 @@ function sayOrder(model) {
   return column ? `Sorted by ${column.title}, ${model.sort.order === "desc" ? "descending" : "ascending"}` : ""
 }
 
-function countPages(model) {
-  return Math.max(Math.ceil(model.total / model.page_size), 1)
-}
-
-function sayRange(model) {
-  const first = model.page * model.page_size
-  const last = Math.min(first + model.page_size, model.total)
-  const number = n => n.toLocaleString("en-US")
-  return model.total ? `${number(first + 1)}–${number(last)} of ${number(model.total)}` : "0 of 0"
-}
-
 function drawTable(model) {
   const table = make("table")
   table.setAttribute("aria-label", model.label)
@@ -220,51 +209,23 @@ function drawBar(cell, end) {
 
 function drawFooter(model) {
   const footer = make("div", "footer")
-  const final = countPages(model) - 1
+  const last = countPages(model) - 1
   footer.append(
     make("span", "range", sayRange(model)),
-    pager(model, "first_page", "First page", 0, model.page === 0),
-    pager(model, "chevron_left", "Previous page", model.page - 1, model.page === 0),
-    pager(model, "chevron_right", "Next page", model.page + 1, model.page >= final),
-    pager(model, "last_page", "Last page", final, model.page >= final),
+    pager(model, "first_page", "First page", 0),
+    pager(model, "chevron_left", "Previous page", model.page - 1),
+    pager(model, "chevron_right", "Next page", model.page + 1),
+    pager(model, "last_page", "Last page", last),
   )
   return footer
-}
-
-function pager(model, name, label, page, disabled) {
-  const button = make("button", "pager")
-  button.dataset.focus = name
-  button.disabled = disabled
-  button.setAttribute("aria-label", label)
-  button.append(icon(name))
-  button.onclick = () => { model.page = page }
-  return button
 }
 
 function classesOf(column) {
   return [column.numeric && "numeric", column.hidden_below && `below-${column.hidden_below}`].filter(Boolean).join(" ")
 }
 
-function icon(name) {
-  const mark = make("span", "icon", name)
-  mark.setAttribute("aria-hidden", "true")
-  return mark
-}
-
-function make(tag, classes = "", text = "") {
-  const element = document.createElement(tag)
-  if (tag === "button") element.type = "button"
-  if (classes) element.className = classes
-  if (text) element.textContent = text
-  return element
-}
-
 function shape(tag, attributes) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag)
   for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value)
   return element
-}
-
-function heldFocus(el) {
-  return el.getRootNode().activeElement?.dataset?.focus
 }

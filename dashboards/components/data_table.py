@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal, TypedDict
 import param
 from panel.custom import JSComponent
 
+from dashboards.components import read_script
+
 Tone = Literal["plain", "quiet", "good", "warn", "bad"]
 
 
@@ -81,5 +83,5 @@ class DataTable(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
     selected: str = param.String(doc="id of the chosen row")
     deed: dict[str, str] = param.Dict(default={}, doc='{"row": id, "key": of the deed, "at": when it was clicked}')
 
-    _esm: ClassVar[Path] = Path(__file__).parent / "data_table.js"
+    _esm: ClassVar[str] = read_script("data_table")
     _stylesheets: ClassVar[list[Any]] = [(Path(__file__).parent / "data_table.css").read_text(encoding="utf-8")]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import param
 from panel.custom import JSComponent
@@ -21,3 +21,6 @@ class InBrowser(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
     pressed = param.Integer(doc="how often it was")
 
     _esm: ClassVar[Path] = Path(__file__).parent / "in_browser.js"
+
+    def __init__(self, **params: Any) -> None:
+        super().__init__(width=0, height=0, margin=0, **params)

@@ -5,7 +5,7 @@ export function render({model, el}) {
   el.append(root)
 
   const draw = () => {
-    const held = el.getRootNode().activeElement?.dataset?.focus
+    const held = heldFocus(el)
     root.replaceChildren(drawCards(model), drawFooter(model))
     if (held) root.querySelector(`[data-focus="${CSS.escape(held)}"]`)?.focus({preventScroll: true})
   }
@@ -95,42 +95,14 @@ function drawShare(card) {
 
 function drawFooter(model) {
   const footer = make("div", "footer")
-  const first = model.page * model.page_size
-  const last = Math.min(first + model.page_size, model.total)
-  const final = Math.max(Math.ceil(model.total / model.page_size) - 1, 0)
-  footer.hidden = model.chips && final === 0
-  const number = n => n.toLocaleString("en-US")
-  const shown = make("span", "range", model.total ? `${number(first + 1)}–${number(last)} of ${number(model.total)}` : "0 of 0")
+  footer.hidden = model.chips && countPages(model) === 1
+  const shown = make("span", "range", sayRange(model))
   shown.setAttribute("role", "status")
   footer.append(
     shown,
-    pager(model, "first_page", "First page", 0, model.page === 0),
-    pager(model, "chevron_left", "Previous page", model.page - 1, model.page === 0),
-    pager(model, "chevron_right", "Next page", model.page + 1, model.page >= final),
+    pager(model, "first_page", "First page", 0, model.label),
+    pager(model, "chevron_left", "Previous page", model.page - 1, model.label),
+    pager(model, "chevron_right", "Next page", model.page + 1, model.label),
   )
   return footer
-}
-
-function pager(model, name, label, page, disabled) {
-  const button = make("button", "pager")
-  button.dataset.focus = name
-  button.disabled = disabled
-  button.setAttribute("aria-label", `${label}: ${model.label}`)
-  button.append(icon(name))
-  button.onclick = () => { model.page = page }
-  return button
-}
-
-function icon(name, classes = "") {
-  const mark = make("span", `icon ${classes}`, name)
-  mark.setAttribute("aria-hidden", "true")
-  return mark
-}
-
-function make(tag, classes = "", text = "") {
-  const element = document.createElement(tag)
-  if (tag === "button") element.type = "button"
-  if (classes) element.className = classes
-  if (text) element.textContent = text
-  return element
 }

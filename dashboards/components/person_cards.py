@@ -8,6 +8,7 @@ from typing import Any, ClassVar, TypedDict
 import param
 from panel.custom import JSComponent
 
+from dashboards.components import read_script
 from dashboards.components.data_table import Cell
 
 
@@ -44,5 +45,5 @@ class PersonCards(JSComponent):  # type: ignore[misc]  # Panel is not typed for 
     collected: dict[str, str] = param.Dict(default={}, doc='{"id": whom, "at": when their button was clicked}')
     chips: bool = param.Boolean(doc="names alone, to be taken out")
 
-    _esm: ClassVar[Path] = Path(__file__).parent / "person_cards.js"
+    _esm: ClassVar[str] = read_script("person_cards")
     _stylesheets: ClassVar[list[Any]] = [(Path(__file__).parent / "person_cards.css").read_text(encoding="utf-8")]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -14,7 +13,7 @@ from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.flag_changes import DAYS, FlagChange, FlagChanges
 from scoring.shrinkage import FEW_SESSIONS
 
-FLAGGED: Final = "tutors?risk=high_risk"
+FLAGGED, NEWLY_FLAGGED = "tutors?risk=high_risk", "tutors?risk=newly_flagged"
 FIRST, FIRST_CLEARED = 5, 12
 
 
@@ -25,7 +24,7 @@ def flags_tile(flags: FlagChanges | None) -> Tile:
         return Tile(title, "–", "being counted")
     note = f"{format_count(flags.flagged)} flagged in all"
     if flags.newly_count:
-        return Tile(title, format_count(flags.newly_count), note, FLAGGED, "flag", "warn")
+        return Tile(title, format_count(flags.newly_count), note, NEWLY_FLAGGED, "flag", "warn")
     return Tile(title, "0", note, FLAGGED, "check_circle", "good")
 
 
@@ -52,7 +51,7 @@ def _render_others(flags: FlagChanges) -> Markup:
     others, left = flags.newly[FIRST:], flags.newly_count - len(flags.newly)
     if not others:
         return Markup("")
-    rest = Markup("<p>and {} more</p>").format(format_count(left)) if left else ""
+    rest = Markup("<p><a href='{}'>and {} more</a></p>").format(NEWLY_FLAGGED, format_count(left)) if left else ""
     return Markup("<details class=others><summary>{} more</summary>{}{}</details>").format(
         format_count(flags.newly_count - FIRST), _render_rows(others), rest
     )

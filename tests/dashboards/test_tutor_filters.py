@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import pytest
 
@@ -39,4 +40,13 @@ def test_what_is_chosen_by_hand_is_in_the_address() -> None:
     risk.value = "Low risk"
 
     assert filters.write() == "?risk=low_risk&search=ada"
-    assert (filters.ask(NOW)["search"], filters.ask(NOW)["risk_status"], len(told)) == ("ada", "low_risk", 2)
+    asked = filters.ask(NOW, [UUID(int=1)])
+    assert (asked["search"], asked["risk_status"], asked["among"], len(told)) == ("ada", "low_risk", None, 2)
+
+
+def test_whose_flag_is_new_are_flagged_and_among_those() -> None:
+    filters = made("newly_flagged")
+
+    assert filters.write() == "?risk=newly_flagged"
+    asked = filters.ask(NOW, [UUID(int=1)])
+    assert (asked["risk_status"], asked["among"]) == ("high_risk", [UUID(int=1)])

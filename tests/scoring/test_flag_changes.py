@@ -36,7 +36,7 @@ def _write(records: Records, table: str, key: str, value: str, tutor: str, moved
 
 
 def test_without_tutors_nothing_changed(engine: Engine) -> None:
-    assert read_flag_changes(engine, NOW) == FlagChanges(0, 0, 0, [], [])
+    assert read_flag_changes(engine, NOW) == FlagChanges(0, (), 0, [], [])
 
 
 def test_flags_of_now_and_a_week_ago(engine: Engine, records: Records) -> None:
@@ -56,6 +56,7 @@ def test_flags_of_now_and_a_week_ago(engine: Engine, records: Records) -> None:
     found = read_flag_changes(engine, NOW)
 
     assert (found.flagged, found.newly_count, found.cleared_count) == (2, 1, 1)
+    assert found.newly_ids == (UUID(new),)
     assert found.newly == [FlagChange(UUID(new), "tutor 1", 20.0, 15.0, 4, 20)]
     assert found.cleared == [FlagChange(UUID(lifted), "tutor 2", 15.0, 20.0, 3, 20)]
 
@@ -116,3 +117,4 @@ def test_the_most_reschedules_beyond_the_threshold_come_first(engine: Engine, re
 
     assert found.newly_count == SHOWN + 2
     assert [one.reschedules for one in found.newly] == [*range(67, 17, -1)]
+    assert [*found.newly_ids[:SHOWN]] == [one.id for one in found.newly]

@@ -174,6 +174,16 @@ def test_former_tutors_are_listed_where_they_are_asked_for(listed: Engine) -> No
     assert find_place(listed, TutorQuery(standing="all"), uuid.UUID(int=7)) == 0  # 9 of 9
 
 
+def test_some_tutors_by_their_ids(listed: Engine) -> None:
+    some = [tutor.id for tutor in list_tutors(listed, TutorQuery()).tutors if tutor.name in ("ada", "Bob")]
+
+    assert names(listed, among=some, sort_by="name", sort_order="asc") == ["Bob", "ada"]
+    assert names(listed, among=some, risk_status="high_risk") == ["ada"]
+    assert names(listed, among=[]) == []
+    assert list_tutors(listed, TutorQuery(among=some, limit=1)).total == 2
+    assert find_place(listed, TutorQuery(among=some[1:]), some[1]) == 0
+
+
 def test_who_taught_a_subject_in_some_time(engine: Engine, records: Records) -> None:
     ada, bob, zoe = records.tutor(1), records.tutor(2), records.tutor(3)
     for tutor, days, subject in (
