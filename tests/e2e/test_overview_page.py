@@ -13,7 +13,7 @@ from sqlalchemy import text
 from scoring.interventions import intervene
 from tests.e2e.conftest import Dashboards
 from tests.e2e.test_tutors_page import CONTRAST
-from tests.e2e.tutors import XSS, tutor_id, write_tutors
+from tests.e2e.tutors import XSS, shown_names, tutor_id, write_tutors
 from tests.scoring.conftest import Records
 from tests.scoring.test_attention import book
 
@@ -51,6 +51,12 @@ def test_a_morning(dashboards: Dashboards, page: Page, records: Records) -> None
     flagged = page.locator(f"a[href='tutor?id={alma}']")
     expect(flagged).to_contain_text("4 of 10 sessions moved")
     expect(flagged).to_contain_text("40.0%")
+    of_flags = tiles.get_by_role("link").nth(1)
+    expect(of_flags).to_have_text("1")
+    with page.context.expect_page() as opened:
+        of_flags.click(modifiers=["ControlOrMeta"])
+    expect(shown_names(opened.value)).to_have_text(["Alma"])
+    opened.value.close()
 
     following = page.get_by_role("link", name="Next not yet handled")
     expect(following).to_have_attribute("href", f"sessions?risk=high&days=2&handled=no&session={likely}")
