@@ -54,6 +54,7 @@ class Visitor:
         self._numbers = itertools.count(1)
         self._random = Random()  # noqa: S311  # what a visitor does next is no secret
         self._searches = itertools.cycle(self._random.sample(BEGINNINGS, len(BEGINNINGS)))
+        self._pages = itertools.cycle(self._random.sample(range(MOST_PAGES), MOST_PAGES))
         self.opened_s = 0.0
 
     async def __aenter__(self) -> Self:
@@ -90,11 +91,14 @@ class Visitor:
         await self._ear
 
     async def use(self) -> float:
-        """Turn the page of the table, or sort it anew; the seconds until its rows are there."""
+        """Turn to a page of the table where it was not yet, or sort it anew; the seconds until its rows are there."""
         table = self._table
-        pages = range(min(ceil(table["total"] / table["page_size"]), MOST_PAGES))
-        if len(pages) > 1 and self._random.random() < 0.7:
-            change: tuple[str, Any] = ("page", self._random.choice([one for one in pages if one != table["page"]]))
+        there_are = ceil(table["total"] / table["page_size"])
+        if there_are > 1 and self._random.random() < 0.7:
+            change: tuple[str, Any] = (
+                "page",
+                next(one for one in self._pages if one != table["page"] and one < there_are),
+            )
         else:
             keys = [one["key"] for one in table["columns"] if one.get("sortable") and one["key"] != table["sort"]["by"]]
             change = ("sort", {"by": self._random.choice(keys), "order": self._random.choice(["asc", "desc"])})

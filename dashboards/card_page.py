@@ -9,7 +9,7 @@ from markupsafe import Markup
 from sqlalchemy import Engine
 from tornado.web import authenticated
 
-from dashboards.plain_page import PlainHandler, name_sender, render_plain_page
+from dashboards.plain_page import PlainHandler
 from modelling.model_card import make_card
 from modelling.store import list_models
 from records.columns import TARGETS
@@ -41,12 +41,10 @@ class _CardHandler(PlainHandler):
 
     @authenticated
     async def get(self, target: str, version: str) -> None:
-        place: dict[str, Any] = {"depth": 2, "name": name_sender(self), "back": "models"}
+        await self.answer_aside(self.engine, lambda: _read_card(self.engine, target, version), depth=2, back="models")
 
-        def make_page() -> str:
-            if all(row.version != version for row in list_models(self.engine, target)):
-                raise NotFoundError(f"There is no model {version} of {target}, or it is not kept any more")
-            card = render_card(make_card(self.engine, target, version))
-            return render_plain_page(f"Model card: {target} {version}", card, **place)
 
-        await self.answer_aside(self.engine, make_page, **place)
+def _read_card(engine: Engine, target: str, version: str) -> tuple[str, Markup]:
+    if all(row.version != version for row in list_models(engine, target)):
+        raise NotFoundError(f"There is no model {version} of {target}, or it is not kept any more")
+    return f"Model card: {target} {version}", render_card(make_card(engine, target, version))

@@ -59,7 +59,7 @@ def show_export(
     """
     made: dict[str, str] = {}
     button = pmui.Button(label=label, icon="download", variant="outlined", size="small", margin=0)
-    download = Download(width=0, height=0, margin=0)
+    download = Download()
 
     def export(actor: str) -> str:
         table = make()

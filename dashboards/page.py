@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import panel as pn
 import panel_material_ui as pmui
@@ -15,6 +15,7 @@ from bokeh.events import ConnectionLost, DocumentReady
 from bokeh.models import CustomJS
 from markupsafe import Markup
 from panel.util import edit_readonly
+from sqlalchemy import Engine
 
 from dashboards.aside import do_aside
 from dashboards.bar import TITLE, render_bar
@@ -35,6 +36,8 @@ _FOLDER: Final = Path(__file__).parent
 READY: Final = "document.documentElement.dataset.ready = ''"
 LOST_CONNECTION: Final = _FOLDER / "components" / "lost_connection.js"
 
+T = TypeVar("T")
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,6 +56,7 @@ class LivePage:
         self._received = False
         self._loaded = -1  # the rounds of `live` when it was last loaded; -1: not, or something was missed since
         self._load = load
+        self._kept: dict[Callable[[Engine], Any], Any] = {}
         self._here = ""
         self._context = context
         self._under_way = False  # an act aside
@@ -118,15 +122,29 @@ class LivePage:
         update_html(self._heading, Markup("<h1>{}</h1>").format(heading))
 
     def refresh(self, *_events: Any) -> None:
-        """Load once; never raises, since a callback of Panel's that did would be the last one.
+        """Load once, as the records may have changed; else as `ask`."""
+        if not self.refreshing:
+            self._kept.clear()
+        self.ask()
 
-        What a load itself changes on the page is part of it and sets off no other. Until the browser says that it has
-        the page, nothing is loaded: Panel would drop what changes, and not send it again. It is made up for then.
+    def ask(self, *_events: Any) -> None:
+        """Load once, as the visitor asked for something else: what `share` gave is taken to be the same.
+
+        Never raises, since a callback of Panel's that did would be the last one. What a load itself changes on the page
+        is part of it and sets off no other. Until the browser says that it has the page, nothing is loaded: Panel would
+        drop what changes, and not send it again. It is made up for then.
         """
         if not self._received:
             self._loaded = -1
         elif not self.refreshing:
             self._refresh()
+
+    def share(self, read: Callable[[Engine], T]) -> T:
+        """What `read` gives, once for all pages that ask at the same time, and for this one until it is refreshed."""
+        if read not in self._kept:
+            self._kept[read] = self._context.live.share(read)
+        kept: T = self._kept[read]
+        return kept
 
     def act(self, role: str, do: Callable[[str], str]) -> bool:
         """Let the visitor do something that takes `role`, say what came of it, and load; whether it was done.

@@ -45,7 +45,7 @@ ERRORS: Final = {
     HTTPStatus.CONFLICT: ("This cannot be shown", "Go on from here."),
     HTTPStatus.SERVICE_UNAVAILABLE: ("The records cannot be reached", "Try again in a moment."),
 }
-REFUSED: Final[dict[type[TqsError], HTTPStatus]] = {
+_STATUS: Final[dict[type[TqsError], HTTPStatus]] = {
     RecordsError: HTTPStatus.SERVICE_UNAVAILABLE,
     NotFoundError: HTTPStatus.NOT_FOUND,
     ModelError: HTTPStatus.CONFLICT,
@@ -115,20 +115,23 @@ class PlainHandler(RequestHandler):
         self.set_header("X-Content-Type-Options", "nosniff")
         self.set_header("Cache-Control", "private, no-cache")
 
-    async def answer_aside(self, engine: Engine, make_page: Callable[[], str], **place: Any) -> None:
-        """Answer as `make_answer` says, with the records read in a thread."""
-        status, page = await asyncio.to_thread(make_answer, engine, make_page, **place)
+    async def answer_aside(self, engine: Engine, make_content: Callable[[], tuple[str, Markup]], **place: Any) -> None:
+        """Answer as `make_answer` says, with the records read in a thread; place: but for the name."""
+        status, page = await asyncio.to_thread(make_answer, engine, make_content, name=name_sender(self), **place)
         self.set_status(status)
         self.finish(page)
 
 
-def make_answer(engine: Engine, make_page: Callable[[], str], **place: Any) -> tuple[HTTPStatus, str]:
-    """A page that is made from the records, or one that says why it cannot be; place: as for `render_plain_page`."""
+def make_answer(engine: Engine, make_content: Callable[[], tuple[str, Markup]], **place: Any) -> tuple[HTTPStatus, str]:
+    """A page whose title and body are made from the records, or one that says why they cannot be.
+
+    place: as for `render_plain_page`.
+    """
     try:
         with explain_outage(engine):
-            return HTTPStatus.OK, make_page()
-    except tuple(REFUSED) as error:
-        status = next(status for kind, status in REFUSED.items() if isinstance(error, kind))
+            return HTTPStatus.OK, render_plain_page(*make_content(), **place)
+    except tuple(_STATUS) as error:
+        status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
         return status, render_error(status, f"{error}.", **place)
 
 

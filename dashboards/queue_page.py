@@ -12,7 +12,7 @@ from tornado.web import authenticated
 
 from dashboards.formats import format_count, format_time
 from dashboards.html import EMPTY
-from dashboards.plain_page import PlainHandler, name_sender, render_plain_page
+from dashboards.plain_page import PlainHandler
 from dashboards.views.overview_health import format_age
 from processing.upkeep import FailedSession, QueueCounts, count_queue, list_failed
 from reports.contents import Notice
@@ -81,12 +81,12 @@ def _render_mails(mails: Notice | None) -> Markup:
     ).format(format_count(mails.count), mails.what, mails.remedy, rows)
 
 
-def make_queue_page(engine: Engine, zone: str, **place: Any) -> str:
-    """The whole page as the records have it now; place: as for `render_plain_page`."""
+def read_queue_page(engine: Engine, zone: str) -> tuple[str, Markup]:
+    """Title and content of the page, as the records have it now."""
     with engine.connect() as connection:
         queue, failed, now = count_queue(connection), list_failed(connection, MOST), datetime.now(UTC)
         mails = notice_failed_mails(connection, now)
-    return render_plain_page("Queue and mails", render_queue(queue, failed, mails, now, zone), **place)
+    return "Queue and mails", render_queue(queue, failed, mails, now, zone)
 
 
 class _QueueHandler(PlainHandler):
@@ -96,5 +96,4 @@ class _QueueHandler(PlainHandler):
 
     @authenticated
     async def get(self) -> None:
-        place: dict[str, Any] = {"depth": 0, "name": name_sender(self)}
-        await self.answer_aside(self.engine, lambda: make_queue_page(self.engine, self.zone, **place), **place)
+        await self.answer_aside(self.engine, lambda: read_queue_page(self.engine, self.zone), depth=0)

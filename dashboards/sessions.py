@@ -58,14 +58,13 @@ class _SessionsPage:
         self._context = context
         self._engine = context.engine
         self._thresholds = context.settings.risk_thresholds("reschedule")
-        self._reads = SessionReads(context)
         self._chosen: UUID | None = None  # by the visitor
         self._shown: UUID | None = None
-        self._own = False  # whether it is loaded because the visitor asked for something else
         self._turning = False  # to the page of the list that has the chosen one
         self._walking = False  # to the next one that nobody handled
         self._predicting = False
         self._page = LivePage(context, self._load)
+        self._reads = SessionReads(self._page, self._thresholds)
         self._filters = SessionFilters(self._start_over)
         self._table = DataTable(
             label="Sessions ahead with how likely they are moved",
@@ -78,7 +77,7 @@ class _SessionsPage:
             "The session of this link", "It was removed since, or the link is damaged. Below are the sessions ahead."
         )
         self._notice, self._no_match = show_notice(), show_notice()
-        self._calls = CallCard(context, self._refresh)
+        self._calls = CallCard(context, self._page.ask)
         self._next = pmui.Button(
             label="Next not handled (Alt+N)", icon="skip_next", variant="contained", size="small", margin=0
         )
@@ -93,7 +92,7 @@ class _SessionsPage:
         self._renew_all.on_click(self._predict_all)
         self._browser.param.watch(self._go_on_by_key, "pressed")
         self._table.param.watch(self._sort, "sort")
-        self._table.param.watch(self._refresh, "page")
+        self._table.param.watch(self._page.ask, "page")
         self._table.param.watch(self._choose, "selected")
         self._table.param.watch(self._begin, "deed")
         self.view = self._page.show("Sessions", self._astray, self._notice, self._body)
@@ -133,13 +132,7 @@ class _SessionsPage:
         if self._table.page:
             self._table.page = 0  # being watched, it loads
         else:
-            self._refresh()
-
-    def _refresh(self, *_events: Any) -> None:
-        """Load because the visitor asked for something else, and not because the records may have changed."""
-        self._own = True
-        self._page.refresh()
-        self._own = False
+            self._page.ask()
 
     def _choose(self, event: Any) -> None:
         if not self._page.refreshing:
@@ -150,7 +143,7 @@ class _SessionsPage:
             self._card.form.close()
         self._chosen = session
         self._astray.visible = False
-        self._refresh()
+        self._page.ask()
         self._browser.revealed += 1
 
     def _stay(self) -> None:
@@ -168,7 +161,7 @@ class _SessionsPage:
         if self._filters.handled:
             self._filters.show_all()
         self._walking = True
-        self._refresh()
+        self._page.ask()
         self._browser.revealed += 1
 
     def _go_on_by_key(self, *_events: Any) -> None:
@@ -176,8 +169,6 @@ class _SessionsPage:
         self._browser.focused += 1
 
     def _load(self) -> None:
-        if not self._own:
-            self._reads.forget()
         visitor = self._page.visitor
         may_act = visitor.may_act_as("coach")
         if self._walking:

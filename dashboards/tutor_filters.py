@@ -10,10 +10,11 @@ from uuid import UUID
 
 import panel_material_ui as pmui
 
-from scoring.tutor_page import STANDINGS, Taught
+from scoring.tutor_page import RISK_STATUSES, STANDINGS, Taught
 
+ALL, HIGH_RISK, LOW_RISK = RISK_STATUSES
 NEWLY_FLAGGED: Final = "newly_flagged"
-RISKS: Final = {"All": "all", "High risk": "high_risk", "Newly flagged": NEWLY_FLAGGED, "Low risk": "low_risk"}
+RISKS: Final = {"All": ALL, "High risk": HIGH_RISK, "Newly flagged": NEWLY_FLAGGED, "Low risk": LOW_RISK}
 STANDING: Final = dict(zip(("Active", "Former", "Both"), STANDINGS, strict=True))
 TAUGHT_DAYS: Final = 90
 
@@ -72,24 +73,18 @@ class TutorFilters:
             self._subject.options = options
             self._setting = False
 
-    @property
-    def newly_flagged(self) -> bool:
-        """Whether only those are asked for whose flag is new."""
-        return bool(RISKS[self._risk.value] == NEWLY_FLAGGED)
-
-    def ask(self, until: datetime, newly: Sequence[UUID]) -> dict[str, Any]:
+    def ask(self, until: datetime, read_newly: Callable[[], Sequence[UUID]]) -> dict[str, Any]:
         """What is asked for, as `TutorQuery` has it.
 
-        until: the moment that the rates are of. newly: whose flag is new.
+        until: the moment that the rates are of. read_newly: says whose flag is new; called where that is asked for.
         """
-        subject = self._subject.value
-        taught = Taught(subject, until - timedelta(days=TAUGHT_DAYS), until) if subject else None
+        subject, risk = self._subject.value, RISKS[self._risk.value]
         return {
-            "risk_status": "high_risk" if self.newly_flagged else RISKS[self._risk.value],
-            "among": newly if self.newly_flagged else None,
+            "risk_status": HIGH_RISK if risk == NEWLY_FLAGGED else risk,
+            "among": read_newly() if risk == NEWLY_FLAGGED else None,
             "standing": STANDING[self._standing.value],
             "search": self._search.value_input.replace("\0", ""),
-            "taught": taught,
+            "taught": Taught(subject, until - timedelta(days=TAUGHT_DAYS), until) if subject else None,
         }
 
     def _tell(self, *_events: Any) -> None:

@@ -22,8 +22,6 @@ from dashboards.tutor_filters import TutorFilters
 from dashboards.views.cards import frame, show_card, show_side_by_side, spread
 from dashboards.views.notices import (
     NO_MATCH,
-    NOT_COUNTED,
-    Notice,
     find_missing,
     show_astray,
     show_notice,
@@ -41,6 +39,7 @@ from dashboards.views.tutor_csv import tabulate_tutors
 from dashboards.views.tutor_detail import render_tutor
 from dashboards.views.tutor_table import TREND_WEEKS, TUTOR_COLUMNS, show_tutor_rows
 from features.catalogue_tutor import HIGH_RISK_PERCENT
+from scoring.flag_changes import read_flag_changes
 from scoring.shrinkage import RatePrior, read_prior
 from scoring.tutor_history import compute_rate_histories, compute_rate_history
 from scoring.tutor_list import (
@@ -72,7 +71,6 @@ def show_tutors_page(context: Context) -> pmui.Page:
 class _TutorsPage:
     def __init__(self, context: Context) -> None:
         self._engine = context.engine
-        self._live = context.live
         self._kept_review = context.kept_review
         self._drawn: dict[str, Any] = {}
         self._prior: RatePrior | None = None
@@ -109,7 +107,7 @@ class _TutorsPage:
         self._export = show_export(context, self._page, self._tabulate)
         self._body = self._lay_out()
         self._table.param.watch(self._start_over, "sort")
-        self._table.param.watch(self._page.refresh, "page")
+        self._table.param.watch(self._page.ask, "page")
         self._table.param.watch(self._choose, "selected")
         self.view = self._page.show("Tutors", self._astray, self._tiles, self._notice, self._body)
 
@@ -133,19 +131,19 @@ class _TutorsPage:
         if self._table.page:
             self._table.page = 0  # being watched, it loads
         else:
-            self._page.refresh()
+            self._page.ask()
 
     def _choose(self, event: Any) -> None:
         if not self._page.refreshing:
             self._chosen = event.new
             self._astray.visible = False
-            self._page.refresh()
+            self._page.ask()
 
     def _load(self) -> None:
-        self._prior = self._live.share(read_prior)
-        summary = self._live.share(summarise_tutors)
+        self._prior = self._page.share(read_prior)
+        summary = self._page.share(summarise_tutors)
         self._until = summary.last_calculated_at or datetime.now(UTC)
-        self._filters.offer(self._live.share(list_subjects))
+        self._filters.offer(self._page.share(list_subjects))
         self._browser.address = self._filters.write()
         if self._linked:
             self._follow_link()
@@ -180,28 +178,29 @@ class _TutorsPage:
         )
         rows = show_tutor_rows(page.tutors, self._prior, histories)
         table.param.update(rows=rows, total=page.total, visible=page.total > 0)
-        update_notice(self._no_match, None if page.total else self._say_nothing())
+        update_notice(self._no_match, None if page.total else NO_MATCH)
         return page.tutors
-
-    def _say_nothing(self) -> Notice:
-        """Why the list is empty."""
-        counted = self._kept_review.value is not None
-        return NO_MATCH if counted or not self._filters.newly_flagged else NOT_COUNTED
 
     def _list(self, page: int) -> TutorPage:
         return list_tutors(self._engine, self._query(page))
 
     def _query(self, page: int = 0) -> TutorQuery:
         """What is asked for; by the plain rate as long as too few tutors have sessions for a likely one."""
-        sort_by, review = self._table.sort["by"], self._kept_review.value
+        sort_by = self._table.sort["by"]
         return TutorQuery(
             sort_by="reschedule_rate_30d" if sort_by == LIKELY and self._prior is None else sort_by,
             sort_order=self._table.sort["order"],
             limit=self._table.page_size,
             offset=page * self._table.page_size,
             prior=self._prior,
-            **self._filters.ask(self._until, review.flags.newly_ids if review else ()),
+            **self._filters.ask(self._until, self._read_newly),
         )
+
+    def _read_newly(self) -> list[UUID]:
+        """Whose flag is new: as the overview counts them, or read now, before there is a review."""
+        review = self._kept_review.value
+        flags = review.flags if review else read_flag_changes(self._engine, datetime.now(UTC))
+        return [tutor.id for tutor in flags.newly]
 
     def _tabulate(self) -> CsvTable:
         """All tutors that match, in the order of the list."""

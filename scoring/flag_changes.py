@@ -13,7 +13,6 @@ from features.catalogue_tutor import HIGH_RISK_PERCENT
 from records.known import FEW_RESCHEDULES, RECORD_KNOWN
 
 DAYS: Final = 7
-SHOWN: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +32,15 @@ class FlagChange:
 
 @dataclass(frozen=True, slots=True)
 class FlagChanges:
-    """How many active tutors are flagged now and were not DAYS before, how many the other way round, and some of each.
+    """The active tutors who are flagged now and were not DAYS before, and those the other way round.
 
-    flagged: how many are flagged now, in all. newly: the SHOWN with the most reschedules beyond what the threshold
-    lets them; cleared: the SHOWN with the fewest. newly_ids: of all who are newly flagged.
+    flagged: how many are flagged now, in all. newly: those with the most reschedules beyond what the threshold lets
+    them first; cleared: those with the fewest.
     """
 
     flagged: int
-    newly_ids: tuple[UUID, ...]
-    cleared_count: int
     newly: list[FlagChange]
     cleared: list[FlagChange]
-
-    @property
-    def newly_count(self) -> int:
-        """How many are newly flagged."""
-        return len(self.newly_ids)
 
 
 def read_flag_changes(engine: Engine, now: datetime) -> FlagChanges:
@@ -58,19 +50,12 @@ def read_flag_changes(engine: Engine, now: datetime) -> FlagChanges:
     score of then would have said, as scores do.
     """
     with engine.connect() as connection:
-        rows = connection.execute(_CHANGES, {"now": now, "shown": SHOWN}).all()
-    totals = rows[0]._mapping  # there is one row at least, also where nothing changed
+        rows = connection.execute(_CHANGES, {"now": now}).all()
     changes: dict[bool, list[FlagChange]] = {True: [], False: []}
     for row in rows:
         if row.id is not None:
             changes[row.is_high_risk].append(_make_change(row._mapping))
-    return FlagChanges(
-        flagged=totals["flagged"],
-        newly_ids=tuple(totals["newly_ids"] or ()),
-        cleared_count=totals["cleared_count"],
-        newly=changes[True],
-        cleared=changes[False],
-    )
+    return FlagChanges(rows[0].flagged, changes[True], changes[False])  # a row is there also where nothing changed
 
 
 def _make_change(row: Any) -> FlagChange:
@@ -102,18 +87,11 @@ _CHANGES: Final = text(
             coalesce(f.rate_before, 100.0 * c.reschedules / c.sessions)::float8 AS rate_before
         FROM flag f LEFT JOIN counted c ON c.tutor_id = f.id
     ), changed AS (
-        SELECT *, row_number() OVER (
-            PARTITION BY is_high_risk ORDER BY CASE WHEN is_high_risk THEN -beyond ELSE beyond END, id
-        ) AS place
-        FROM (
-            SELECT *, 100 * reschedules - {HIGH_RISK_PERCENT} * sessions AS beyond FROM compared
-        ) c WHERE is_high_risk <> was_high_risk
-    ), total AS (
-        SELECT (SELECT count(*) FROM flag WHERE is_high_risk) AS flagged,
-            (SELECT array_agg(id ORDER BY place) FROM changed WHERE is_high_risk) AS newly_ids,
-            (SELECT count(*) FROM changed WHERE NOT is_high_risk) AS cleared_count
+        SELECT *, 100 * reschedules - {HIGH_RISK_PERCENT} * sessions AS beyond FROM compared
+        WHERE is_high_risk <> was_high_risk
     )
-    SELECT total.*, c.* FROM total LEFT JOIN (SELECT * FROM changed WHERE place <= :shown) c ON true
-    ORDER BY c.is_high_risk, c.place
+    SELECT (SELECT count(*) FROM flag WHERE is_high_risk) AS flagged, c.*
+    FROM (SELECT) one LEFT JOIN changed c ON true
+    ORDER BY CASE WHEN c.is_high_risk THEN -c.beyond ELSE c.beyond END, c.id
     """
 )

@@ -112,7 +112,7 @@ def select_tutors(query: TutorQuery, columns: Sequence[str]) -> str:
 
 
 def count_tutors(query: TutorQuery) -> str:
-    """SQL of how many there are in all; {search} stands for its parameter."""
+    """SQL of how many there are in all; {search} and the others of what it is filtered by stand for its parameters."""
     return f"SELECT count(*) FROM {_TUTORS} WHERE {_match(query)}"
 
 

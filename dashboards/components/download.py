@@ -7,11 +7,12 @@ from time import monotonic
 from typing import ClassVar
 
 import param
-from panel.custom import JSComponent
+
+from dashboards.components.unseen import Unseen
 
 
-class Download(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
-    """Shows nothing."""
+class Download(Unseen):
+    """Watches nothing; `send` it a file."""
 
     file: dict[str, str] = param.Dict(default={}, doc='{"name": "x.csv", "text": what is in it, "at": when}')
 

@@ -1,4 +1,5 @@
-// What the components that show a page of many build alike. Stands before each of them, see `read_script`.
+// What several components build alike; it stands before the script of each, see `read_script`. A model that is paged
+// has `page`, `page_size` and `total`.
 
 function make(tag, classes = "", text = "") {
   const element = document.createElement(tag)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import param
-from panel.custom import JSComponent
+
+from dashboards.components.unseen import Unseen
 
 
-class InBrowser(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
+class InBrowser(Unseen):
     """Stands, unseen, at the top of the part that it brings into view; watch `pressed`."""
 
     address = param.String(doc='the query that the page is found by again, "?risk=high" or ""')
@@ -21,6 +22,3 @@ class InBrowser(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
     pressed = param.Integer(doc="how often it was")
 
     _esm: ClassVar[Path] = Path(__file__).parent / "in_browser.js"
-
-    def __init__(self, **params: Any) -> None:
-        super().__init__(width=0, height=0, margin=0, **params)

@@ -3,7 +3,7 @@
 const ICONS = {good: "check_circle", bad: "error"}
 
 export function render({model, el}) {
-  const places = {status: make("div", ""), alert: make("div", "")}
+  const places = {status: make("div"), alert: make("div")}
   for (const [role, place] of Object.entries(places)) {
     place.setAttribute("role", role)
     el.append(place)
@@ -23,22 +23,12 @@ export function render({model, el}) {
 
 function drawLine({text, tone}, close) {
   const line = make("p", tone)
-  const icon = make("span", tone === "busy" ? "spinner" : "icon", ICONS[tone])
-  icon.setAttribute("aria-hidden", "true")
-  line.append(icon, make("span", "text", text))
+  line.append(tone === "busy" ? make("span", "spinner") : icon(ICONS[tone]), make("span", "text", text))
   if (tone !== "busy") {
     const button = make("button", "icon", "close")
-    button.type = "button"
     button.setAttribute("aria-label", "Close")
     button.onclick = close
     line.append(button)
   }
   return line
-}
-
-function make(tag, classes, text = "") {
-  const element = document.createElement(tag)
-  if (classes) element.className = classes
-  if (text) element.textContent = text
-  return element
 }

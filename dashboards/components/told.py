@@ -8,6 +8,8 @@ from typing import Any, ClassVar, Literal
 import param
 from panel.custom import JSComponent
 
+from dashboards.components import read_script
+
 Told = Literal["good", "bad", "busy"]
 
 
@@ -18,7 +20,7 @@ class ToldLine(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
         default={}, doc='{"text": shown as text, "tone": of Told, "number": of the sentence}'
     )
 
-    _esm: ClassVar[Path] = Path(__file__).parent / "told.js"
+    _esm: ClassVar[str] = read_script("told")
     _stylesheets: ClassVar[list[Any]] = [(Path(__file__).parent / "told.css").read_text(encoding="utf-8")]
 
     def tell(self, sentence: str, tone: Told) -> None:

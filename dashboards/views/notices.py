@@ -80,7 +80,6 @@ NOT_SCORED: Final = Notice(
     ("tqs score",),
 )
 NO_MATCH: Final = Notice("search_off", "No tutor matches", "Change the search or the risk filter.")
-NOT_COUNTED: Final = Notice("hourglass_top", "Being counted", "Which flags are new is known in a moment.")
 
 NO_SESSIONS: Final = Notice(
     "event_available",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 from urllib.parse import quote
 
 from markupsafe import Markup
@@ -13,8 +14,9 @@ from features.catalogue_tutor import HIGH_RISK_PERCENT
 from scoring.flag_changes import DAYS, FlagChange, FlagChanges
 from scoring.shrinkage import FEW_SESSIONS
 
-FLAGGED, NEWLY_FLAGGED = "tutors?risk=high_risk", "tutors?risk=newly_flagged"
-FIRST, FIRST_CLEARED = 5, 12
+FLAGGED: Final = "tutors?risk=high_risk"
+NEWLY: Final = "tutors?risk=newly_flagged"
+FIRST, SHOWN, FIRST_CLEARED = 5, 50, 12
 
 
 def flags_tile(flags: FlagChanges | None) -> Tile:
@@ -23,14 +25,14 @@ def flags_tile(flags: FlagChanges | None) -> Tile:
     if flags is None:
         return Tile(title, "–", "being counted")
     note = f"{format_count(flags.flagged)} flagged in all"
-    if flags.newly_count:
-        return Tile(title, format_count(flags.newly_count), note, NEWLY_FLAGGED, "flag", "warn")
+    if flags.newly:
+        return Tile(title, format_count(len(flags.newly)), note, NEWLY, "flag", "warn")
     return Tile(title, "0", note, FLAGGED, "check_circle", "good")
 
 
 def render_flags(flags: FlagChanges) -> Markup:
     """Those whose rate went above the threshold, with their rates, and in a line those who came back below it."""
-    if flags.newly_count:
+    if flags.newly:
         rows = _render_rows(flags.newly[:FIRST])
     else:
         rows = Markup(
@@ -48,12 +50,12 @@ def _render_rows(tutors: Sequence[FlagChange]) -> Markup:
 
 
 def _render_others(flags: FlagChanges) -> Markup:
-    others, left = flags.newly[FIRST:], flags.newly_count - len(flags.newly)
+    others, left = flags.newly[FIRST:SHOWN], len(flags.newly) - SHOWN
     if not others:
         return Markup("")
-    rest = Markup("<p><a href='{}'>and {} more</a></p>").format(NEWLY_FLAGGED, format_count(left)) if left else ""
+    rest = Markup("<p><a href='{}'>and {} more</a></p>").format(NEWLY, format_count(left)) if left > 0 else ""
     return Markup("<details class=others><summary>{} more</summary>{}{}</details>").format(
-        format_count(flags.newly_count - FIRST), _render_rows(others), rest
+        format_count(len(flags.newly) - FIRST), _render_rows(others), rest
     )
 
 
@@ -74,15 +76,15 @@ def _render_row(tutor: FlagChange) -> Markup:
 
 
 def _render_cleared(flags: FlagChanges) -> Markup:
-    if not flags.cleared_count:
+    if not flags.cleared:
         return Markup("")
     names = Markup(", ").join(
         Markup("<a href='{}'>{}</a>").format(_link(tutor), tutor.name) for tutor in flags.cleared[:FIRST_CLEARED]
     )
-    more = flags.cleared_count - len(flags.cleared[:FIRST_CLEARED])
+    more = len(flags.cleared) - FIRST_CLEARED
     return Markup(
         "<p class=calm><span class='icon good' aria-hidden=true>trending_down</span>Good news: back below {}%: {}{}</p>"
-    ).format(HIGH_RISK_PERCENT, names, f" and {format_count(more)} more." if more else ".")
+    ).format(HIGH_RISK_PERCENT, names, f" and {format_count(more)} more." if more > 0 else ".")
 
 
 def _link(tutor: FlagChange) -> str:

@@ -27,3 +27,24 @@ def test_what_all_sessions_share_keeps_no_page(engine: Engine, monkeypatch: pyte
         shown = LivePage(context, lambda: None).show("Overview")
     assert count_watchers() == before
     assert shown.busy is False
+
+
+def test_what_was_shared_stays_until_the_records_may_have_changed(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "read_visitor", lambda _: SimpleNamespace(name="ann", role="viewer"))
+    live = SimpleNamespace(rounds=0, keep=lambda _: None, share=lambda read: read(engine))
+    context: Any = SimpleNamespace(engine=engine, live=live, zone="UTC")
+    numbers, seen = iter(range(9)), []
+
+    def read(_: Engine) -> int:
+        return next(numbers)
+
+    with set_curdoc(Document()):
+        page = LivePage(context, lambda: seen.append(page.share(read)))
+        page.show("Overview")
+        seen.clear()
+        page.ask()
+        page.refresh()
+        page.ask()
+    assert seen == [0, 1, 1]

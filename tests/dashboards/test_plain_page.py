@@ -7,9 +7,11 @@ from http import HTTPStatus
 
 import pytest
 from markupsafe import Markup
+from sqlalchemy import Engine
 
 from dashboards.bar import PAGES, render_bar
-from dashboards.plain_page import POLICY, render_error, render_plain_page
+from dashboards.plain_page import POLICY, make_answer, render_error, render_plain_page
+from tqs.errors import DatabaseDownError, ModelError, NotFoundError
 
 
 def test_the_policy_lets_the_one_script_of_the_page_run() -> None:
@@ -40,6 +42,32 @@ def test_names_and_reasons_are_text() -> None:
 def test_an_error_that_is_not_known_is_ours() -> None:
     assert "<h1>Something went wrong here</h1>" in render_error(HTTPStatus.INTERNAL_SERVER_ERROR, depth=0)
     assert "<h1>There is nothing here</h1>" in render_error(HTTPStatus.NOT_FOUND, depth=0)
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (NotFoundError("no model v9 <b>"), HTTPStatus.NOT_FOUND),
+        (ModelError("no model v9 <b>"), HTTPStatus.CONFLICT),
+        (DatabaseDownError("no model v9 <b>"), HTTPStatus.SERVICE_UNAVAILABLE),
+    ],
+)
+def test_what_cannot_be_answered_says_why(engine: Engine, error: Exception, status: HTTPStatus) -> None:
+    def fail() -> tuple[str, Markup]:
+        raise error
+
+    answer, page = make_answer(engine, fail, depth=0)
+
+    assert answer == status
+    assert "<p>no model v9 &lt;b&gt;.</p>" in page
+
+
+def test_an_error_of_our_own_is_no_answer(engine: Engine) -> None:
+    def fail() -> tuple[str, Markup]:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        make_answer(engine, fail, depth=0)
 
 
 def test_the_bar_marks_where_one_is_and_says_what_one_may_do() -> None:

@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Engine
 
 from dashboards.plain_page import make_answer
-from dashboards.queue_page import make_queue_page, render_queue
+from dashboards.queue_page import read_queue_page, render_queue
 from processing.upkeep import FailedSession, QueueCounts
 from records.engine import create_app_engine
 from reports.contents import Notice
@@ -55,10 +55,12 @@ def test_of_many_the_newest_hundred_are_listed() -> None:
 
 
 def test_the_page_reads_the_records_and_says_where_they_are_away(engine: Engine) -> None:
-    assert "No session waits to be processed." in make_queue_page(engine, "UTC", depth=0)
+    status, page = make_answer(engine, lambda: read_queue_page(engine, "UTC"), depth=0)
+    assert status == HTTPStatus.OK
+    assert "No session waits to be processed." in page
 
     away = create_app_engine(engine.url.set(database="there_is_none"))
-    status, page = make_answer(away, lambda: make_queue_page(away, "UTC", depth=0), depth=0)
+    status, page = make_answer(away, lambda: read_queue_page(away, "UTC"), depth=0)
     away.dispose()
     assert status == HTTPStatus.SERVICE_UNAVAILABLE
     assert "The records cannot be reached" in page

@@ -17,7 +17,7 @@ class Page:
         do("person cara")
         return True
 
-    def refresh(self, *_events: Any) -> None:
+    def ask(self, *_events: Any) -> None:
         """Nothing to load."""
 
 

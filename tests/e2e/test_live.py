@@ -90,7 +90,8 @@ def test_a_person_who_is_read_about_stays_though_another_becomes_first(dashboard
 
 
 def test_what_stays_the_same_is_not_drawn_again(dashboards: Dashboards, page: Page) -> None:
-    hear_of_all(dashboards, page)
+    for _ in range(2):  # what the first time brought is drawn by the second
+        hear_of_all(dashboards, page)
     for part in ("tbody tr", "dl.tiles", "section header", "canvas"):
         page.locator(part).first.evaluate("element => { element.kept = true }")
     hear_of_all(dashboards, page)

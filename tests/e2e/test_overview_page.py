@@ -13,7 +13,7 @@ from sqlalchemy import text
 from scoring.interventions import intervene
 from tests.e2e.conftest import Dashboards
 from tests.e2e.test_tutors_page import CONTRAST
-from tests.e2e.tutors import XSS, shown_names, tutor_id, write_tutors
+from tests.e2e.tutors import NOW, XSS, add_tutor, shown_names, tutor_id, write_tutors
 from tests.scoring.conftest import Records
 from tests.scoring.test_attention import book
 
@@ -34,6 +34,7 @@ def page(dashboards: Dashboards, visitor: BrowserContext, records: Records) -> I
 
 def test_a_morning(dashboards: Dashboards, page: Page, records: Records) -> None:
     expect(page.get_by_role("heading", name="A quiet time")).to_be_visible()
+    flag_before(records, "Flagged before")
     alma, eve = str(tutor_id("Alma")), str(tutor_id(XSS))
     likely = book(records, alma, 30, 0.8)
     hostile = book(records, eve, 20, 0.6, student=XSS)
@@ -53,6 +54,7 @@ def test_a_morning(dashboards: Dashboards, page: Page, records: Records) -> None
     expect(flagged).to_contain_text("40.0%")
     of_flags = tiles.get_by_role("link").nth(1)
     expect(of_flags).to_have_text("1")
+    expect(tiles).to_contain_text("2 flagged in all")
     with page.context.expect_page() as opened:
         of_flags.click(modifiers=["ControlOrMeta"])
     expect(shown_names(opened.value)).to_have_text(["Alma"])
@@ -72,6 +74,19 @@ def test_a_morning(dashboards: Dashboards, page: Page, records: Records) -> None
         connection.execute(text("TRUNCATE tutors CASCADE"))
     expect(page.get_by_role("heading", name="No tutors yet")).to_be_visible()
     expect(tiles).to_be_hidden()
+
+
+def flag_before(records: Records, name: str) -> None:
+    """A tutor whose flag is older than a week."""
+    add_tutor(records.engine, name, (5, 10), (9, 20), (9, 20))
+    records.execute(
+        f"""
+        INSERT INTO tutor_score_history (tutor_id, day, reschedule_rate_30d, total_sessions_30d, tutor_reschedules_30d,
+            total_sessions_7d, tutor_reschedules_7d, total_sessions_90d, tutor_reschedules_90d, no_shows_90d,
+            is_high_risk, risk_threshold)
+        VALUES ('{tutor_id(name)}', '{NOW.date()}', 45, 20, 9, 0, 0, 0, 0, 0, true, 15)
+        """
+    )
 
 
 @pytest.mark.long

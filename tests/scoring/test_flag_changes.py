@@ -5,7 +5,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Engine
 
-from scoring.flag_changes import SHOWN, FlagChange, FlagChanges, read_flag_changes
+from scoring.flag_changes import FlagChange, FlagChanges, read_flag_changes
 from scoring.tutors import score_tutors
 from tests.scoring.conftest import NOW, Records, days_ago
 
@@ -36,7 +36,7 @@ def _write(records: Records, table: str, key: str, value: str, tutor: str, moved
 
 
 def test_without_tutors_nothing_changed(engine: Engine) -> None:
-    assert read_flag_changes(engine, NOW) == FlagChanges(0, (), 0, [], [])
+    assert read_flag_changes(engine, NOW) == FlagChanges(0, [], [])
 
 
 def test_flags_of_now_and_a_week_ago(engine: Engine, records: Records) -> None:
@@ -55,8 +55,7 @@ def test_flags_of_now_and_a_week_ago(engine: Engine, records: Records) -> None:
 
     found = read_flag_changes(engine, NOW)
 
-    assert (found.flagged, found.newly_count, found.cleared_count) == (2, 1, 1)
-    assert found.newly_ids == (UUID(new),)
+    assert found.flagged == 2
     assert found.newly == [FlagChange(UUID(new), "tutor 1", 20.0, 15.0, 4, 20)]
     assert found.cleared == [FlagChange(UUID(lifted), "tutor 2", 15.0, 20.0, 3, 20)]
 
@@ -66,7 +65,7 @@ def test_the_last_day_before_counts_where_there_was_no_score_on_that_day(engine:
     write_day(records, ada, 12, 4, 20)
     write_score(records, ada, 4, 20)
 
-    assert read_flag_changes(engine, NOW).newly_count == 0
+    assert read_flag_changes(engine, NOW).newly == []
 
 
 def test_without_history_it_is_counted_what_a_score_of_then_said(engine: Engine, records: Records) -> None:
@@ -103,18 +102,22 @@ def test_a_score_of_then_says_the_same_as_its_history(engine: Engine, records: R
     score_tutors(engine, days_ago(7))
     score_tutors(engine, NOW)
 
-    assert counted.newly_count + counted.cleared_count > 2
+    assert len(counted.newly) + len(counted.cleared) > 2
     assert read_flag_changes(engine, NOW) == counted
 
 
-def test_the_most_reschedules_beyond_the_threshold_come_first(engine: Engine, records: Records) -> None:
-    for number in range(1, SHOWN + 3):
+def test_the_most_reschedules_beyond_the_threshold_come_first_and_the_fewest_of_those_below(
+    engine: Engine, records: Records
+) -> None:
+    for number, (before, now, sessions) in enumerate(
+        [(0, 17, 100), (0, 4, 20), (0, 40, 200), (9, 15, 100), (9, 1, 10), (9, 0, 40)], 1
+    ):
         tutor = records.tutor(number)
-        write_day(records, tutor, 7, 0, 10)
-        write_score(records, tutor, 15 + number, 100)
+        write_day(records, tutor, 7, before, 10)
+        write_score(records, tutor, now, sessions)
 
     found = read_flag_changes(engine, NOW)
 
-    assert found.newly_count == SHOWN + 2
-    assert [one.reschedules for one in found.newly] == [*range(67, 17, -1)]
-    assert [*found.newly_ids[:SHOWN]] == [one.id for one in found.newly]
+    # Beyond 15 %: 2, 1 and 10 reschedules; below it 0, 0.5 and 6.
+    assert [one.name for one in found.newly] == ["tutor 3", "tutor 1", "tutor 2"]
+    assert [one.name for one in found.cleared] == ["tutor 6", "tutor 5", "tutor 4"]

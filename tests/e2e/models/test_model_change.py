@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import text
 
 from access.people import add_person, change_role
@@ -15,20 +15,7 @@ from modelling.store import champion_versions, roll_back
 from tests.conftest import connect_as_owner
 from tests.e2e.conftest import Dashboards
 from tests.e2e.logins import visit_as
-from tests.e2e.models import XSS, save_model, write_models
-
-
-@pytest.fixture(autouse=True)
-def models(dashboards: Dashboards) -> None:
-    write_models(dashboards)
-
-
-@pytest.fixture
-def page(dashboards: Dashboards, visitor: BrowserContext) -> Iterator[Page]:
-    page = visitor.new_page()
-    page.goto(dashboards.address + "/models")
-    yield page
-    page.close()
+from tests.e2e.models.conftest import XSS, save_model
 
 
 @pytest.fixture

@@ -1,9 +1,12 @@
-"""Models, decisions and findings written straight into the tables, and files of the runs that led to them."""
+"""A page of models that were decided about and watched, with files of the runs that led to them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import date
 
+import pytest
+from playwright.sync_api import BrowserContext, Page
 from sqlalchemy import text
 
 from benchmarks._model import make_artifact
@@ -35,7 +38,8 @@ WATCH = "drift/2026-03-02-reschedule"
 XSS = "<img src=x onerror=document.title='owned'>"
 
 
-def write_models(dashboards: Dashboards) -> None:
+@pytest.fixture(autouse=True)
+def models(dashboards: Dashboards) -> None:
     """Two models of reschedule, the first of which serves again; one of no-show that was refused; none of match."""
     with dashboards.engine.begin() as connection:
         connection.execute(text("TRUNCATE models, model_decisions, drift_reports, people, audit_log"))
@@ -69,6 +73,14 @@ def write_models(dashboards: Dashboards) -> None:
         page=f"{WATCH}/features.html",
     )
     store_retraining(dashboards.engine, "reschedule", date(2026, 3, 2), "held back", "10 rows are new")
+
+
+@pytest.fixture
+def page(dashboards: Dashboards, visitor: BrowserContext) -> Iterator[Page]:
+    page = visitor.new_page()
+    page.goto(dashboards.address + "/models")
+    yield page
+    page.close()
 
 
 def save_model(dashboards: Dashboards, target: str, run: str | None) -> None:

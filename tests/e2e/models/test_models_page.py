@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from modelling.store import promote
 from tests.e2e.conftest import Dashboards
-from tests.e2e.models import XSS, write_models
-
-
-@pytest.fixture(autouse=True)
-def models(dashboards: Dashboards) -> None:
-    write_models(dashboards)
-
-
-@pytest.fixture
-def page(dashboards: Dashboards, visitor: BrowserContext) -> Iterator[Page]:
-    page = visitor.new_page()
-    page.goto(dashboards.address + "/models")
-    yield page
-    page.close()
+from tests.e2e.models.conftest import XSS
 
 
 def test_what_serves_how_good_it_is_and_why(page: Page) -> None:

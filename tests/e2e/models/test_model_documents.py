@@ -3,27 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 from sqlalchemy import text
 
 from tests.e2e.conftest import Dashboards
-from tests.e2e.models import FOLDER, RUN, XSS, write_models
-
-
-@pytest.fixture(autouse=True)
-def models(dashboards: Dashboards) -> None:
-    write_models(dashboards)
-
-
-@pytest.fixture
-def page(dashboards: Dashboards, visitor: BrowserContext) -> Iterator[Page]:
-    page = visitor.new_page()
-    page.goto(dashboards.address + "/models")
-    yield page
-    page.close()
+from tests.e2e.models.conftest import FOLDER, RUN, XSS
 
 
 def test_the_notebook_of_a_model_opens_and_can_reach_nothing(page: Page) -> None:
