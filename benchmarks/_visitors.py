@@ -81,6 +81,9 @@ class Visitor:
         await self._send("PULL-DOC-REQ", {})
         document = (await self._read("PULL-DOC-REPLY"))["doc"]
         self._table, self._search = _find_table(document), _find_search(document)
+        keys = [one["key"] for one in self._table["columns"] if one.get("sortable")]
+        orders = [{"by": key, "order": order} for key in keys for order in ("asc", "desc")]
+        self._orders = itertools.cycle(self._random.sample(orders, len(orders)))
         await self._send("PATCH-DOC", {"events": [_READY]})
         await self._read("OK")
         self.opened_s = time.perf_counter() - started
@@ -91,7 +94,7 @@ class Visitor:
         await self._ear
 
     async def use(self) -> float:
-        """Turn to a page of the table where it was not yet, or sort it anew; the seconds until its rows are there."""
+        """Turn to another page of the table, or sort it anew, by all in turns; the seconds until its rows are there."""
         table = self._table
         there_are = ceil(table["total"] / table["page_size"])
         if there_are > 1 and self._random.random() < 0.7:
@@ -100,8 +103,7 @@ class Visitor:
                 next(one for one in self._pages if one != table["page"] and one < there_are),
             )
         else:
-            keys = [one["key"] for one in table["columns"] if one.get("sortable") and one["key"] != table["sort"]["by"]]
-            change = ("sort", {"by": self._random.choice(keys), "order": self._random.choice(["asc", "desc"])})
+            change = ("sort", next(one for one in self._orders if one["by"] != table["sort"]["by"]))
         table[change[0]] = change[1]
         return await self._change(table["id"], *change)
 

@@ -29,6 +29,7 @@ from benchmarks._server import temporary_engine
 from benchmarks._sessions import make_sessions
 from benchmarks._visitors import Visitor, log_in
 from dashboards.bar import PAGES
+from dashboards.live import SHARED_S
 from processing.intake import take_sessions
 from processing.posted import PostedSession
 
@@ -36,7 +37,7 @@ USABLE: Final = ".notice h2, dl.tiles .figure, tbody tr, section h2"  # what is 
 TURNS: Final = 9
 OPENING: Final = 1.3  # times the same page without records
 INTERACTION_MS: Final = 300.0  # p95 on a warm server
-INTERACTIONS: Final = 30
+INTERACTIONS, WARM_UP = 30, 15
 WITH_TABLES: Final = ("tutors", "sessions")
 PEOPLE: Final = 25
 CROWD_MS: Final = 1000.0  # p95
@@ -83,11 +84,15 @@ def measure_openings(server: Server, bare: Server, size: str) -> list[Row]:
 
 
 async def measure_interactions(server: Server, size: str) -> list[Row]:
-    """Turning a page, sorting and filtering, one after the other, each time for something else."""
+    """Turning a page, sorting and filtering, one after the other, once somebody else did so, too."""
     rows, cookie = [], log_in(server.address, server.password)
     for name in WITH_TABLES:
+        async with Visitor(server.address, cookie, name) as before:
+            for _ in range(WARM_UP):
+                await before.use()
+                await before.filter()
         async with Visitor(server.address, cookie, name) as visitor:
-            await visitor.use()
+            await visitor.wait(SHARED_S)  # until nothing that the other one read is given again
             for what, do in (("turn a page or sort", visitor.use), ("filter", visitor.filter)):
                 taken = [await do() for _ in range(INTERACTIONS)]
                 rows.append(_row(f"{name}: {what}, {size}, p95", 1e3 * _p95(taken), INTERACTION_MS, 1.0))

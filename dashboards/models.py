@@ -109,15 +109,15 @@ class _ModelsPage:
         self._changer.close()
         if pn.state.location is not None:
             pn.state.location.update_query(**{LINKED: self._target.value})
-        self._page.ask()
+        self._page.refresh()
 
     def _show_older(self, *_events: Any) -> None:
         self._decisions_shown += MORE_DECISIONS
-        self._page.ask()
+        self._page.refresh()
 
     def _load(self) -> None:
         target, context = self._target.value, self._context
-        found = self._page.share(READS[target])
+        found = context.live.share(READS[target])
         visitor = self._page.visitor
         now = datetime.now(UTC)
         update_html(self._tools, render_tools(target, context.settings))

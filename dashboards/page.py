@@ -56,9 +56,10 @@ class LivePage:
         self._received = False
         self._loaded = -1  # the rounds of `live` when it was last loaded; -1: not, or something was missed since
         self._load = load
-        self._kept: dict[Callable[[Engine], Any], Any] = {}
         self._here = ""
         self._context = context
+        self._kept: dict[Callable[[Engine], Any], Any] = {}
+        self._forget()
         self._under_way = False  # an act aside
         self._bar = show_html(style="bar", sizing_mode="stretch_width")
         self._heading = show_html(style="page_head")
@@ -124,7 +125,7 @@ class LivePage:
     def refresh(self, *_events: Any) -> None:
         """Load once, as the records may have changed; else as `ask`."""
         if not self.refreshing:
-            self._kept.clear()
+            self._forget()
         self.ask()
 
     def ask(self, *_events: Any) -> None:
@@ -140,11 +141,20 @@ class LivePage:
             self._refresh()
 
     def share(self, read: Callable[[Engine], T]) -> T:
-        """What `read` gives, once for all pages that ask at the same time, and for this one until it is refreshed."""
+        """What `read` gives, once for all pages that ask at the same time, and for this one until a change is told of.
+
+        At `load` only, which one thread does.
+        """
+        if self._kept_of != self._context.live.rounds:
+            self._forget()
         if read not in self._kept:
             self._kept[read] = self._context.live.share(read)
         kept: T = self._kept[read]
         return kept
+
+    def _forget(self) -> None:
+        self._kept.clear()
+        self._kept_of, self._kept_since = self._context.live.rounds, datetime.now(UTC)
 
     def act(self, role: str, do: Callable[[str], str]) -> bool:
         """Let the visitor do something that takes `role`, say what came of it, and load; whether it was done.
@@ -242,8 +252,8 @@ class LivePage:
         else:
             self._loaded = rounds
             self._banner.visible = False
-            now = format_time(datetime.now(UTC), self._context.zone, seconds=True)
-            update_html(self._updated, Markup("<span>Updated {}</span>").format(now))
+            since = format_time(self._kept_since, self._context.zone, seconds=True)
+            update_html(self._updated, Markup("<span>Updated {}</span>").format(since))
         finally:
             self.refreshing = False
 

@@ -14,7 +14,7 @@ from scoring.upcoming_list import UpcomingQuery
 
 
 class SessionReads:
-    """Another order, page or session needs little anew.
+    """Reads the list and the plan of calls for a page, which keeps them: another order or page needs little anew.
 
     thresholds: of the risk that a session is moved, 0-1.
     """

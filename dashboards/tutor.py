@@ -71,8 +71,8 @@ class _TutorPage:
             label="Tell it in a list", icon="list", variant="text", size="small", margin=(0, 0, 10, 12)
         )
         self._tell.on_click(self._toggle_list)
-        self._ahead = Paged(8, "tutor_tables", self._page.ask)
-        self._reschedules = Paged(8, "tutor_tables", self._page.ask)
+        self._ahead = Paged(8, "tutor_tables", self._page.refresh)
+        self._reschedules = Paged(8, "tutor_tables", self._page.refresh)
         self._deeds = TutorDeeds(self._page, self._engine, self._id)
         self._peers = _show_part("tutor_peers", margin=(0, 18, 16, 18))
         self._drivers = _show_part("tutor_drivers", margin=(0, 18, 16, 18))
@@ -129,7 +129,7 @@ class _TutorPage:
         self._page.name(person.name if person else "Tutor")
         if person is None or tutor is None:
             return
-        peers = self._page.share(read_peers)
+        peers = self._context.live.share(read_peers)
         likely = likely_rate(peers, tutor.tutor_reschedules_30d or 0, tutor.total_sessions_30d or 0)
         update_html(self._head, render_head(person, self._zone))
         update_html(self._figures, render_figures(tutor, likely))

@@ -49,7 +49,7 @@ class TutorDeeds:
         buttons = spread(self._kind, self._record, margin=(0, 18, 14, 18), sizing_mode="stretch_width")
         self._form = pn.Column(self._note, buttons, sizing_mode="stretch_width", margin=0)
         self._refusal = show_html(style="tutor_tables", sizing_mode="stretch_width", visible=False)
-        self._list = Paged(6, "tutor_tables", page.ask)
+        self._list = Paged(6, "tutor_tables", page.refresh)
         self.view = pn.Column(self._form, self._refusal, self._list.view, sizing_mode="stretch_width", margin=0)
 
     def show(self, deeds: list[ListedIntervention], zone: str) -> None:

@@ -73,15 +73,20 @@ class TutorFilters:
             self._subject.options = options
             self._setting = False
 
-    def ask(self, until: datetime, read_newly: Callable[[], Sequence[UUID]]) -> dict[str, Any]:
+    @property
+    def newly_flagged(self) -> bool:
+        """Whether only those are asked for whose flag is new."""
+        return bool(RISKS[self._risk.value] == NEWLY_FLAGGED)
+
+    def ask(self, until: datetime, newly: Sequence[UUID]) -> dict[str, Any]:
         """What is asked for, as `TutorQuery` has it.
 
-        until: the moment that the rates are of. read_newly: says whose flag is new; called where that is asked for.
+        until: the moment that the rates are of. newly: whose flag is new.
         """
-        subject, risk = self._subject.value, RISKS[self._risk.value]
+        subject = self._subject.value
         return {
-            "risk_status": HIGH_RISK if risk == NEWLY_FLAGGED else risk,
-            "among": read_newly() if risk == NEWLY_FLAGGED else None,
+            "risk_status": HIGH_RISK if self.newly_flagged else RISKS[self._risk.value],
+            "among": newly if self.newly_flagged else None,
             "standing": STANDING[self._standing.value],
             "search": self._search.value_input.replace("\0", ""),
             "taught": Taught(subject, until - timedelta(days=TAUGHT_DAYS), until) if subject else None,

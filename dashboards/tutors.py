@@ -10,6 +10,7 @@ from uuid import UUID
 
 import panel as pn
 import panel_material_ui as pmui
+from sqlalchemy import Engine
 
 from dashboards.address import read_word
 from dashboards.components.data_table import DataTable
@@ -39,7 +40,7 @@ from dashboards.views.tutor_csv import tabulate_tutors
 from dashboards.views.tutor_detail import render_tutor
 from dashboards.views.tutor_table import TREND_WEEKS, TUTOR_COLUMNS, show_tutor_rows
 from features.catalogue_tutor import HIGH_RISK_PERCENT
-from scoring.flag_changes import read_flag_changes
+from scoring.flag_changes import FlagChanges, read_flag_changes
 from scoring.shrinkage import RatePrior, read_prior
 from scoring.tutor_history import compute_rate_histories, compute_rate_history
 from scoring.tutor_list import (
@@ -74,6 +75,7 @@ class _TutorsPage:
         self._kept_review = context.kept_review
         self._drawn: dict[str, Any] = {}
         self._prior: RatePrior | None = None
+        self._newly: list[UUID] = []  # whose flag is new, as they were last reviewed
         self._chosen = ""
         self._linked = read_word(LINKED)
         self._astray = show_astray(
@@ -144,6 +146,10 @@ class _TutorsPage:
         summary = self._page.share(summarise_tutors)
         self._until = summary.last_calculated_at or datetime.now(UTC)
         self._filters.offer(self._page.share(list_subjects))
+        if self._filters.newly_flagged:
+            review = self._kept_review.value  # none in the first seconds of a server
+            flags = review.flags if review else self._page.share(_read_flags)
+            self._newly = [tutor.id for tutor in flags.newly]
         self._browser.address = self._filters.write()
         if self._linked:
             self._follow_link()
@@ -193,14 +199,8 @@ class _TutorsPage:
             limit=self._table.page_size,
             offset=page * self._table.page_size,
             prior=self._prior,
-            **self._filters.ask(self._until, self._read_newly),
+            **self._filters.ask(self._until, self._newly),
         )
-
-    def _read_newly(self) -> list[UUID]:
-        """Whose flag is new: as the overview counts them, or read now, before there is a review."""
-        review = self._kept_review.value
-        flags = review.flags if review else read_flag_changes(self._engine, datetime.now(UTC))
-        return [tutor.id for tutor in flags.newly]
 
     def _tabulate(self) -> CsvTable:
         """All tutors that match, in the order of the list."""
@@ -228,3 +228,7 @@ class _TutorsPage:
         elif self._drawn.get(draw.__name__) != data:
             update(pane.object, data)
         self._drawn[draw.__name__] = data
+
+
+def _read_flags(engine: Engine) -> FlagChanges:
+    return read_flag_changes(engine, datetime.now(UTC))

@@ -8,7 +8,7 @@ from panel.custom import JSComponent
 
 
 class Unseen(JSComponent):  # type: ignore[misc]  # Panel is not typed for us
-    """What a script does in the browser."""
+    """Its script does something else than to draw."""
 
     __abstract = True
 

@@ -1,4 +1,4 @@
-"""What a page leaves behind when it is closed."""
+"""What a page shares with others: what it keeps of it, and what it leaves behind when it is closed."""
 
 from __future__ import annotations
 
@@ -47,4 +47,6 @@ def test_what_was_shared_stays_until_the_records_may_have_changed(
         page.ask()
         page.refresh()
         page.ask()
-    assert seen == [0, 1, 1]
+        live.rounds += 1  # a change was told of, and this page has its turn later
+        page.ask()
+    assert seen == [0, 1, 1, 2]

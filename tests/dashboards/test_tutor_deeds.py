@@ -17,7 +17,7 @@ class Page:
         do("person cara")
         return True
 
-    def ask(self, *_events: Any) -> None:
+    def refresh(self, *_events: Any) -> None:
         """Nothing to load."""
 
 
