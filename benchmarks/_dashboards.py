@@ -61,6 +61,7 @@ def found_company(engine: Engine, tutors: int = TUTORS, students: int = STUDENTS
     predict_upcoming(engine, load_models(engine, settings), now, timezone=settings.timezone)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE"))
+        connection.execute(text("CHECKPOINT"))  # or it would be written while pages are measured
     return len(world.sessions)
 
 
