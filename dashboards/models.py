@@ -15,6 +15,7 @@ from markupsafe import Markup
 from dashboards.address import read_word
 from dashboards.aside import do_aside
 from dashboards.card_page import link_card
+from dashboards.components.in_browser import InBrowser
 from dashboards.context import Context
 from dashboards.executed import link_notebooks, link_watch
 from dashboards.html import EMPTY, show_html, update_html
@@ -73,8 +74,9 @@ class _ModelsPage:
             size="small",
             margin=0,
         )
+        self._browser = InBrowser()
         self._head = show_html(style="model_card", margin=(16, 18), sizing_mode="stretch_width")
-        self._curve = pn.pane.Bokeh(margin=(4, 10, 0, 10), sizing_mode="stretch_width", visible=False)
+        self._curve = pn.pane.Bokeh(margin=(4, 10, 0, 10), sizing_mode="stretch_width")
         self._calibration, self._windows, self._outcomes, self._groups, self._drift = (_show() for _ in range(5))
         self._shadow, self._decisions, self._tools = _show(), _show(), _show()
         self._older = pmui.Button(label="Older decisions", variant="text", size="small", margin=(0, 18, 12, 12))
@@ -86,7 +88,7 @@ class _ModelsPage:
         self.view = self._page.show(
             "Models",
             self._target,
-            frame(self._head),
+            frame(self._browser, self._head),
             self._lay_out(),
         )
 
@@ -107,8 +109,7 @@ class _ModelsPage:
         """To another target, which the address names from then on."""
         self._decisions_shown = FIRST_DECISIONS
         self._changer.close()
-        if pn.state.location is not None:
-            pn.state.location.update_query(**{LINKED: self._target.value})
+        self._browser.address = f"?{LINKED}={self._target.value}"
         self._page.refresh()
 
     def _show_older(self, *_events: Any) -> None:
@@ -166,7 +167,6 @@ class _ModelsPage:
         if bands != self._drawn:  # a picture that is replaced loses the pointer that rests on it
             self._curve.object = None if bands is None else draw_calibration(bands)
             self._drawn = bands
-        self._curve.visible = bands is not None
 
     def _show_models(self, found: TargetModels, links: dict[str, dict[str, str]], *, may_change: bool) -> None:
         """The saved models; built anew only where they changed, so that the focus stays on a button."""

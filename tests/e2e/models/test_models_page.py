@@ -11,6 +11,8 @@ from modelling.store import promote
 from tests.e2e.conftest import Dashboards
 from tests.e2e.models.conftest import XSS
 
+POLL_S = 3600  # pages change by what they are told
+
 
 def test_what_serves_how_good_it_is_and_why(page: Page) -> None:
     expect(page).to_have_title("Models · Tutor quality")
@@ -32,6 +34,8 @@ def test_what_serves_how_good_it_is_and_why(page: Page) -> None:
     # predicted 5 % lies within 4 to 8 %, 20 % not within 25 to 35 %
     expect(reschedule).to_contain_text("800 sessions that the model never saw, in 3 groups")
     expect(reschedule).to_contain_text("In 1 of 2 what was predicted lies in the 90% interval of what happened")
+    page.reload()  # nothing has changed, so that it is loaded once
+    expect(reschedule.locator("canvas").first).to_be_visible()
 
 
 @pytest.mark.long
@@ -39,6 +43,9 @@ def test_another_target_has_an_address_of_its_own(page: Page) -> None:
     page.get_by_role("button", name="No-show").click()
     expect(page.get_by_role("heading", name="No-show")).to_be_visible()
     expect(page).to_have_url(re.compile(r"/models\?target=no_show$"))
+    page.go_back()  # to where one came from, and not to what was chosen before
+    expect(page).to_have_url("about:blank")
+    page.go_forward()
     expect(page.locator("ol li").first).to_contain_text("Refused v1")
     expect(page.locator("ol li .reason")).to_have_text(["Nothing was learned.", "Warning: The base rate moves."])
     page.goto(page.url.replace("no_show", "match"))
