@@ -53,7 +53,12 @@ class Expectation:
 
 
 def plan_calls(engine: Engine, query: UpcomingQuery, thresholds: tuple[float, float]) -> CallPlan:
-    """Whom to call of the list, whatever part of it the query names, but for those that were handled."""
+    """Whom to call of the list, whatever part of it the query names, but for those that were handled.
+
+    Of a list of handled ones nobody.
+    """
+    if query.handled:
+        return CallPlan(0, 0, 0.0, ())
     found, values = bind(select_probabilities(replace(query, handled=False), thresholds))
     with engine.connect() as connection:
         row: Any = connection.execute(text(_PLAN.format(found=found.text, most=MOST_CALLS)), values).one()

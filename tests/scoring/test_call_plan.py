@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert
 
 from records.tables import interventions, session_reschedule_predictions
-from scoring.call_plan import LEVEL, MOST_CALLS, expect_reschedules, expect_saved, plan_calls
+from scoring.call_plan import LEVEL, MOST_CALLS, CallPlan, expect_reschedules, expect_saved, plan_calls
 from scoring.reminder_report import Uplift
 from scoring.upcoming_list import UpcomingQuery
 from tests.scoring.conftest import Records
@@ -68,6 +68,7 @@ def test_the_likeliest_that_nobody_handled(records: Records) -> None:
     assert (high.sessions, high.unpredicted, high.expected) == (2, 0, 1.625)
     of_bob = plan_calls(records.engine, UpcomingQuery(tutor_search="TUTOR 2"), THRESHOLDS)
     assert (of_bob.sessions, of_bob.unpredicted, of_bob.expected) == (2, 1, 0.375)
+    assert plan_calls(records.engine, UpcomingQuery(days_ahead=7, handled=True), THRESHOLDS) == CallPlan(0, 0, 0.0, ())
     nobody = plan_calls(records.engine, UpcomingQuery(tutor_search="nobody"), THRESHOLDS)
     assert (nobody.sessions, nobody.unpredicted, nobody.expected, nobody.likeliest) == (0, 0, 0.0, ())
 
