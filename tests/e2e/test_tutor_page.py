@@ -171,6 +171,7 @@ def test_nothing_sticks_out_and_all_can_be_read(
     records.session(EVE, now + timedelta(days=1), "scheduled", student="x" * 255)
     for week in range(6):
         records.session(EVE, now - timedelta(days=7 * week + 1), "rescheduled")
+    records.session(EVE, now - timedelta(days=3), "rescheduled")  # alone at its hour of the week
     records.execute(f"UPDATE reschedules SET reason = '{'because ' * 30}'")
     _score(dashboards, now, EVE)
     intervene(
